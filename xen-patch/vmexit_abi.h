@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The VM-exit monitor event as the recorder sees it on the ring: the stock layout (Xen 4.17 and
+ * later) and the one of the patches in this folder.  Fixed-width, no Xen header needed; a test
+ * compiles it beside Xen's own public/vm_event.h and compares sizes and offsets.
+ * Source: xen/include/public/vm_event.h, xen/include/public/domctl.h.
+ */
+#ifndef XENREWIND_VMEXIT_ABI_H
+#define XENREWIND_VMEXIT_ABI_H
+
+#include <stdint.h>
+
+/* Value of the `version` word of a request; a response must carry the same. */
+#define XRW_VM_EVENT_VERSION_STOCK 7u
+#define XRW_VM_EVENT_VERSION_PATCHED 8u
+
+/* What XEN_DOMCTL_MONITOR_OP_ENABLE of event 12 (VMEXIT) takes in u.vmexit.sync. */
+#define XRW_VMEXIT_MODE_ASYNC 0u
+#define XRW_VMEXIT_MODE_SYNC 1u
+#define XRW_VMEXIT_MODE_PAUSE 2u /* patched Xen only */
+
+/* Bit of the capability word of XEN_DOMCTL_MONITOR_OP_GET_CAPABILITIES: pause mode is there. */
+#define XRW_MONITOR_CAP_VMEXIT_PAUSE (UINT32_C(1) << 31)
+
+/* u.vmexit of a stock request. */
+struct xrw_vmexit_stock {
+    uint64_t reason;
+    uint64_t qualification;
+};
+
+/* u.vmexit.arch.vmx of a patched request.  Raw VMCS fields, read at the exit. */
+struct xrw_vmexit_vmx {
+    uint64_t reason;             /* EXIT_REASON, all 32 bits */
+    uint64_t qualification;      /* EXIT_QUALIFICATION */
+    uint64_t guest_physical;     /* GUEST_PHYSICAL_ADDRESS; defined for exits 48 and 49 */
+    uint64_t guest_linear;       /* GUEST_LINEAR_ADDRESS */
+    uint32_t intr_info;          /* VM_EXIT_INTR_INFO */
+    uint32_t intr_error;         /* VM_EXIT_INTR_ERROR_CODE; valid if intr_info bit 11 */
+    uint32_t idt_vectoring_info; /* IDT_VECTORING_INFO */
+    uint32_t idt_vectoring_error;
+    uint32_t instruction_length; /* VM_EXIT_INSTRUCTION_LEN */
+    uint32_t instruction_info;   /* VMX_INSTRUCTION_INFO */
+    uint32_t interruptibility;   /* GUEST_INTERRUPTIBILITY_INFO */
+    uint32_t held;               /* 1: the vCPU is held after the handler; 0: it goes on */
+    uint64_t tsc;                /* host TSC right after the exit */
+    /* The VM entry that began the gap which this exit ends. */
+    uint64_t entry_tsc;       /* host TSC right before the entry */
+    uint64_t entry_offset;    /* TSC_OFFSET at the entry */
+    uint32_t entry_intr_info; /* VM_ENTRY_INTR_INFO: what was injected */
+    uint32_t entry_error;     /* VM_ENTRY_EXCEPTION_ERROR_CODE */
+    uint64_t entries;         /* VM entries of this vCPU so far */
+};
+
+/* Offsets and sizes in a request, in bytes. */
+#define XRW_REQUEST_SIZE_STOCK 400u
+#define XRW_REQUEST_SIZE_PATCHED 472u
+#define XRW_REQUEST_UNION_OFFSET 24u
+#define XRW_REQUEST_REGS_OFFSET_STOCK 56u
+#define XRW_REQUEST_REGS_OFFSET_PATCHED 128u
+
+#endif
