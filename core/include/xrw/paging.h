@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Walking the guest's page tables. */
+#ifndef XRW_PAGING_H
+#define XRW_PAGING_H
+
+#include "xrw/registers.h"
+#include "xrw/types.h"
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Read guest-physical memory.  Returns 0 with all bytes stored, -ENODATA if any of them is not
+ * known, another negative errno on failure.  The range never crosses a page.
+ */
+typedef int (*xrw_read_physical)(void *ctx, xrw_gpa gpa, void *buf, size_t bytes);
+
+/*
+ * Translate a linear address by CR0, CR3, CR4 and EFER of regs: no paging, 32-bit, PAE, 4- and
+ * 5-level, large pages.  Permission bits are not checked: a debugger may look anywhere.
+ * Returns 0 with *gpa; -EFAULT if the address is not canonical or not mapped; -ENODATA if a page
+ * table or a register needed is not known; else what read returned. Source: Intel SDM, "Paging".
+ */
+int xrw_paging_translate(const struct xrw_registers *regs, xrw_gva gva, xrw_read_physical read,
+                         void *ctx, xrw_gpa *gpa);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What VMX exits are called and mean. */
+#ifndef XRW_VMX_H
+#define XRW_VMX_H
+
+#include "xrw/exit.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Basic exit reasons that code of ours names.  Source: Intel SDM, "VMX Basic Exit Reasons". */
+enum xrw_vmx_reason {
+    XRW_VMX_EXCEPTION_NMI = 0,
+    XRW_VMX_EXTERNAL_INTERRUPT = 1,
+    XRW_VMX_TRIPLE_FAULT = 2,
+    XRW_VMX_INTERRUPT_WINDOW = 7,
+    XRW_VMX_TASK_SWITCH = 9,
+    XRW_VMX_CPUID = 10,
+    XRW_VMX_HLT = 12,
+    XRW_VMX_RDTSC = 16,
+    XRW_VMX_VMCALL = 18,
+    XRW_VMX_CR_ACCESS = 28,
+    XRW_VMX_DR_ACCESS = 29,
+    XRW_VMX_IO_INSTRUCTION = 30,
+    XRW_VMX_MSR_READ = 31,
+    XRW_VMX_MSR_WRITE = 32,
+    XRW_VMX_APIC_ACCESS = 44,
+    XRW_VMX_GDTR_IDTR_ACCESS = 46,
+    XRW_VMX_LDTR_TR_ACCESS = 47,
+    XRW_VMX_EPT_VIOLATION = 48,
+    XRW_VMX_EPT_MISCONFIG = 49,
+    XRW_VMX_RDTSCP = 51,
+    XRW_VMX_PREEMPTION_TIMER = 52,
+    XRW_VMX_WBINVD = 54,
+    XRW_VMX_XSETBV = 55,
+    XRW_VMX_APIC_WRITE = 56,
+};
+
+struct xrw_vmx_reason_info {
+    unsigned reason;
+    const char *name; /* as in Xen's EXIT_REASON_*, shortened where Xen's is long */
+    const char *what; /* one line */
+};
+
+/* Table of the reasons, by increasing number, and its length. */
+extern const struct xrw_vmx_reason_info xrw_vmx_reason_table[];
+extern const size_t xrw_vmx_reason_count;
+
+/* Name of a basic exit reason, e.g. "CPUID"; NULL if it has none. */
+const char *xrw_vmx_reason_name(unsigned basic_reason);
+
+/* Basic reason of that name (any case) or decimal number; -ENOENT. */
+int xrw_vmx_reason_by_name(const char *name);
+
+/*
+ * Write what the exit asks for in words, operands decoded, e.g. "OUT port 0xe9 size 1 value 0x41",
+ * "WRMSR 0xc0000080 = 0x501", "EPT write gpa 0x1234000 gla 0xffff...".  With the resume state the
+ * answer too ("CPUID leaf 0x1 -> eax ...").  Always NUL-terminated; empty for a reason that has
+ * no operands.  Returns the length it would have had, as snprintf does.
+ */
+size_t xrw_vmx_describe(const struct xrw_exit *exit, char *text, size_t bytes);
+
+/* Whether this exit is the host's business, not the guest's: external interrupt, NMI to the host,
+ * preemption timer, interrupt window.  Such exits fall at no fixed place. */
+bool xrw_vmx_is_host_exit(const struct xrw_exit *exit);
+
+/*
+ * Whether handling this exit may have written guest memory, so that memory read after it need not
+ * be what the guest had at the exit: string input, hypercalls with outputs, emulated memory
+ * accesses, task switches.  Conservative: true when in doubt.
+ */
+bool xrw_vmx_may_write_memory(const struct xrw_exit *exit);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
