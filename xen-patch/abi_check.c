@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Compares vmexit_abi.h with a Xen public header at compile time: the stock layout where the header
+ * has interface version 7, the patched one where it has 8.  There is nothing to run.
+ *
+ *   cc -std=gnu11 -fsyntax-only -isystem DIR abi_check.c
+ *
+ * DIR holds a folder `xen` with Xen's public headers: /usr/include for libxen-dev; for a source
+ * tree, any folder with a symbolic link `xen` to its xen/include/public.  GNU C because Xen's
+ * headers refuse anything stricter.
+ */
+#define __XEN_TOOLS__ 1
+
+#include "vmexit_abi.h"
+
+#include <stddef.h>
+#include <xen/domctl.h>
+#include <xen/vm_event.h>
+#include <xen/xen.h>
+
+#define SAME(ours, theirs) _Static_assert((ours) == (theirs), #ours " is not " #theirs)
+
+/* The union of a request, counted from its beginning. */
+#define VMX_OFFSET(field) (offsetof(vm_event_request_t, u.vmexit.arch.vmx.field))
+#define SAME_FIELD(type, field)                                                                    \
+    SAME(XRW_REQUEST_UNION_OFFSET + offsetof(struct type, field), VMX_OFFSET(field));              \
+    SAME(sizeof(((struct type *)0)->field), sizeof(((struct vm_event_vmexit *)0)->arch.vmx.field))
+
+SAME(XRW_REQUEST_UNION_OFFSET, offsetof(vm_event_request_t, u));
+SAME(sizeof(vm_event_request_t), sizeof(vm_event_response_t));
+
+#if VM_EVENT_INTERFACE_VERSION == 7
+
+SAME(XRW_VM_EVENT_VERSION_STOCK, VM_EVENT_INTERFACE_VERSION);
+SAME(XRW_REQUEST_SIZE_STOCK, sizeof(vm_event_request_t));
+SAME(XRW_REQUEST_REGS_OFFSET_STOCK, offsetof(vm_event_request_t, data));
+SAME(sizeof(struct xrw_vmexit_stock), sizeof(struct vm_event_vmexit));
+SAME_FIELD(xrw_vmexit_stock, reason);
+SAME_FIELD(xrw_vmexit_stock, qualification);
+
+#elif VM_EVENT_INTERFACE_VERSION == 8
+
+SAME(XRW_VM_EVENT_VERSION_PATCHED, VM_EVENT_INTERFACE_VERSION);
+SAME(XRW_REQUEST_SIZE_PATCHED, sizeof(vm_event_request_t));
+SAME(XRW_REQUEST_REGS_OFFSET_PATCHED, offsetof(vm_event_request_t, data));
+SAME(sizeof(struct xrw_vmexit_vmx), sizeof(struct vm_event_vmexit));
+SAME_FIELD(xrw_vmexit_vmx, reason);
+SAME_FIELD(xrw_vmexit_vmx, qualification);
+SAME_FIELD(xrw_vmexit_vmx, guest_physical);
+SAME_FIELD(xrw_vmexit_vmx, guest_linear);
+SAME_FIELD(xrw_vmexit_vmx, intr_info);
+SAME_FIELD(xrw_vmexit_vmx, intr_error);
+SAME_FIELD(xrw_vmexit_vmx, idt_vectoring_info);
+SAME_FIELD(xrw_vmexit_vmx, idt_vectoring_error);
+SAME_FIELD(xrw_vmexit_vmx, instruction_length);
+SAME_FIELD(xrw_vmexit_vmx, instruction_info);
+SAME_FIELD(xrw_vmexit_vmx, interruptibility);
+SAME_FIELD(xrw_vmexit_vmx, held);
+SAME_FIELD(xrw_vmexit_vmx, tsc);
+SAME_FIELD(xrw_vmexit_vmx, entry_tsc);
+SAME_FIELD(xrw_vmexit_vmx, entry_offset);
+SAME_FIELD(xrw_vmexit_vmx, entry_intr_info);
+SAME_FIELD(xrw_vmexit_vmx, entry_error);
+SAME_FIELD(xrw_vmexit_vmx, entries);
+
+SAME(XRW_VMEXIT_MODE_ASYNC, XEN_DOMCTL_MONITOR_VMEXIT_ASYNC);
+SAME(XRW_VMEXIT_MODE_SYNC, XEN_DOMCTL_MONITOR_VMEXIT_SYNC);
+SAME(XRW_VMEXIT_MODE_PAUSE, XEN_DOMCTL_MONITOR_VMEXIT_PAUSE);
+SAME(XRW_MONITOR_CAP_VMEXIT_PAUSE, XEN_DOMCTL_MONITOR_CAP_VMEXIT_PAUSE);
+
+#else
+#error "vmexit_abi.h describes interface versions 7 and 8 only"
+#endif
+
+/* A page of 4096 bytes, 64 of them the ring's header: 8 slots either way, as 16 would not fit. */
+_Static_assert(64 + 8 * sizeof(vm_event_request_t) <= 4096, "8 slots fit");
+_Static_assert(64 + 16 * sizeof(vm_event_request_t) > 4096, "16 slots do not");
