@@ -16,8 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import bochs
-import image
+sys.dont_write_bytecode = True  # the source tree stays as it is
+import bochs  # noqa: E402
+import image  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 STARTED = int(os.environ.get("XRW_STARTED", time.time()))
