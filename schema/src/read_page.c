@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "db.h"
+#include "page_codec.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+static const char doing[] = "reading a page";
+
+static int unknown_page(const struct xrw_store *store, xrw_gfn gfn, xrw_exit_id exit,
+                        struct xrw_error *err)
+{
+    return xrw_error_set(err, -ENODATA, "page %#" PRIx64 " is not known at exit %" PRIu64 " (%s)",
+                         gfn, exit, store->path);
+}
+
+/* Step a statement whose parameters are run, gfn and exit, and take its first columns. */
+static int look_up(struct xrw_store *store, enum xrw_statement which, uint64_t run, xrw_gfn gfn,
+                   xrw_exit_id exit, uint64_t *first, uint64_t *second, struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
+    int ret = xrw_db_statement(store, which, &stmt, err);
+
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, run);
+    xrw_db_bind_u64(stmt, 2, gfn);
+    xrw_db_bind_u64(stmt, 3, exit);
+    ret = xrw_db_step(store, stmt, doing, err);
+    if (ret != 1)
+        return ret;
+    *first = xrw_db_u64(stmt, 0);
+    if (second)
+        *second = xrw_db_u64(stmt, 1);
+    sqlite3_reset(stmt);
+    return 1;
+}
+
+/* First frame at or after exit: 1 with *frame, 0 if there is none, or a negative errno. */
+static int next_frame(struct xrw_store *store, uint64_t run, xrw_exit_id exit, xrw_exit_id *frame,
+                      struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
+    int ret = xrw_db_statement(store, XRW_SQL_NEXT_FRAME, &stmt, err);
+
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, run);
+    xrw_db_bind_u64(stmt, 2, exit);
+    ret = xrw_db_step(store, stmt, doing, err);
+    if (ret == 1) {
+        *frame = xrw_db_u64(stmt, 0);
+        sqlite3_reset(stmt);
+    }
+    return ret;
+}
+
+/*
+ * Whether the last version as of exit is the content at exit: 1, 0 or a negative errno.
+ * Between two frames only a page that had no version of its own by the later frame is known:
+ * it was the parent's all the time.  One that had may have changed and changed back.
+ */
+static int is_known(struct xrw_store *store, const struct xrw_run *run, xrw_gfn gfn,
+                    xrw_exit_id exit, struct xrw_error *err)
+{
+    xrw_exit_id frame;
+    uint64_t one;
+    int ret;
+
+    if (exit == 0)
+        return 1;
+    if (run->memory == XRW_MEMORY_NONE || exit < run->first_exit || exit > run->last_exit)
+        return 0;
+    if (run->memory == XRW_MEMORY_EXIT)
+        return 1;
+    ret = next_frame(store, run->id, exit, &frame, err);
+    if (ret <= 0 || frame == exit)
+        return ret;
+    ret = look_up(store, XRW_SQL_PAGE_TOUCHED, run->id, gfn, frame, &one, NULL, err);
+    return ret < 0 ? ret : !ret;
+}
+
+static int decode_row(struct xrw_store *store, sqlite3_stmt *stmt, uint8_t *page,
+                      struct xrw_error *err)
+{
+    XXH128_canonical_t hash;
+    int ret = xrw_page_decode(sqlite3_column_int64(stmt, 0), sqlite3_column_blob(stmt, 1),
+                              (size_t)sqlite3_column_bytes(stmt, 1), page);
+
+    if (ret)
+        return xrw_db_damaged(store, "a page does not unpack to 4096 bytes", err);
+    XXH128_canonicalFromHash(&hash, XXH3_128bits(page, XRW_PAGE_BYTES));
+    if (sqlite3_column_bytes(stmt, 2) != (int)sizeof hash ||
+        memcmp(sqlite3_column_blob(stmt, 2), &hash, sizeof hash) != 0)
+        return xrw_db_damaged(store, "a page does not have the content it should", err);
+    return 0;
+}
+
+static int read_content(struct xrw_store *store, uint64_t id, uint8_t *page, struct xrw_error *err)
+{
+    uint8_t content[XRW_PAGE_BYTES];
+    const uint8_t *cached = xrw_page_cache_find(store->pages, id);
+    sqlite3_stmt *stmt;
+    int ret;
+
+    if (cached) {
+        memcpy(page, cached, XRW_PAGE_BYTES);
+        return 0;
+    }
+    ret = xrw_db_statement(store, XRW_SQL_PAGE, &stmt, err);
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, id);
+    ret = xrw_db_step(store, stmt, doing, err);
+    if (ret == 0)
+        return xrw_db_damaged(store, "the content of a page is missing", err);
+    if (ret < 0)
+        return ret;
+    ret = decode_row(store, stmt, content, err);
+    sqlite3_reset(stmt);
+    if (ret)
+        return ret;
+    if (!store->pages)
+        store->pages = xrw_page_cache_create();
+    xrw_page_cache_add(store->pages, id, content);
+    memcpy(page, content, XRW_PAGE_BYTES);
+    return 0;
+}
+
+int xrw_store_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_id exit,
+                   uint8_t *page, xrw_exit_id *since, struct xrw_error *err)
+{
+    const struct xrw_run *info;
+    uint64_t id, version;
+    int ret = xrw_db_run(store, run, &info, err);
+
+    if (!ret && exit > info->last_exit) {
+        /* A recorder may have gone on since. */
+        store->last_run.id = 0;
+        ret = xrw_db_run(store, run, &info, err);
+    }
+    if (ret)
+        return ret;
+    ret = is_known(store, info, gfn, exit, err);
+    if (ret > 0)
+        ret = look_up(store, XRW_SQL_PAGE_AS_OF, run, gfn, exit, &id, &version, err);
+    if (ret == 0)
+        return unknown_page(store, gfn, exit, err);
+    if (ret < 0)
+        return ret;
+    ret = read_content(store, id, page, err);
+    if (!ret && since)
+        *since = version;
+    return ret;
+}
+
+int xrw_store_find_page_change(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_id from,
+                               bool forward, xrw_exit_id *exit, struct xrw_error *err)
+{
+    return look_up(store, forward ? XRW_SQL_NEXT_CHANGE : XRW_SQL_PREVIOUS_CHANGE, run, gfn, from,
+                   exit, NULL, err);
+}
+
+int xrw_store_fxsave(struct xrw_store *store, xrw_exit_id id, uint8_t *fxsave,
+                     struct xrw_error *err)
+{
+    struct xrw_exit exit;
+    sqlite3_stmt *stmt;
+    int ret = xrw_store_exit(store, id, &exit, err);
+
+    if (!ret)
+        ret = xrw_db_statement(store, XRW_SQL_CONTEXT_AS_OF, &stmt, err);
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, exit.run);
+    xrw_db_bind_text(stmt, 2, "fxsave");
+    xrw_db_bind_u64(stmt, 3, exit.vcpu);
+    xrw_db_bind_u64(stmt, 4, id);
+    ret = xrw_db_step(store, stmt, "reading the FPU state", err);
+    if (ret == 0)
+        return xrw_error_set(err, -ENODATA, "%s: no FPU state recorded at exit %" PRIu64,
+                             store->path, id);
+    if (ret < 0)
+        return ret;
+    if (sqlite3_column_bytes(stmt, 0) == (int)XRW_FXSAVE_BYTES) {
+        memcpy(fxsave, sqlite3_column_blob(stmt, 0), XRW_FXSAVE_BYTES);
+        ret = 0;
+    } else {
+        ret = xrw_db_damaged(store, "an FPU state of the wrong size", err);
+    }
+    sqlite3_reset(stmt);
+    return ret;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Every fixed statement that the library runs, prepared when first used. */
+#ifndef XRW_SCHEMA_STATEMENTS_H
+#define XRW_SCHEMA_STATEMENTS_H
+
+enum xrw_statement {
+    XRW_SQL_BEGIN,
+    XRW_SQL_COMMIT,
+    XRW_SQL_ROLLBACK,
+    XRW_SQL_SET_META,
+    XRW_SQL_GET_META,
+    XRW_SQL_ADD_REASON,
+    XRW_SQL_ADD_RUN,
+    XRW_SQL_END_RUN,
+    XRW_SQL_EXTEND_RUN,
+    XRW_SQL_ADD_EXIT,
+    XRW_SQL_ADD_RESUME,
+    XRW_SQL_ADD_SYSREGS,
+    XRW_SQL_ADD_INSN,
+    XRW_SQL_ADD_PAGE,
+    XRW_SQL_ADD_PAGE_VERSION,
+    XRW_SQL_ADD_FRAME,
+    XRW_SQL_ADD_CONTEXT,
+    XRW_SQL_DROP_PAGES_OF_EXIT,
+    XRW_SQL_DROP_CONTEXT_OF_EXIT,
+    XRW_SQL_DROP_FRAME_OF_EXIT,
+    XRW_SQL_HASH_AS_OF,
+    XRW_SQL_RUN_COUNT,
+    XRW_SQL_RUN,
+    XRW_SQL_EXIT,
+    XRW_SQL_RESUME,
+    XRW_SQL_SYSREGS,
+    XRW_SQL_INSN,
+    XRW_SQL_PAGE_AS_OF,
+    XRW_SQL_PAGE,
+    XRW_SQL_NEXT_FRAME,
+    XRW_SQL_PAGE_TOUCHED,
+    XRW_SQL_NEXT_CHANGE,
+    XRW_SQL_PREVIOUS_CHANGE,
+    XRW_SQL_CONTEXT_AS_OF,
+    XRW_SQL_COUNT
+};
+
+extern const char *const xrw_statement_text[XRW_SQL_COUNT];
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "db.h"
+#include "sql.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Nothing more is taken after a failure: what would follow would have a hole. */
+static int fail(struct xrw_store *store, int error, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    struct xrw_error text = {""};
+
+    if (!sqlite3_get_autocommit(store->db))
+        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    writer->in_transaction = false;
+    writer->failed = error;
+    (void)snprintf(writer->failure, sizeof writer->failure, "%s", err ? err->text : text.text);
+    return error;
+}
+
+int xrw_db_insert(struct xrw_store *store, sqlite3_stmt *stmt, const char *doing,
+                  struct xrw_error *err)
+{
+    struct xrw_error local = {""};
+    int ret = xrw_db_step(store, stmt, doing, &local);
+
+    sqlite3_reset(stmt);
+    sqlite3_clear_bindings(stmt);
+    if (!ret)
+        return 0;
+    (void)xrw_error_set(err, ret, "%s", local.text);
+    return fail(store, ret, &local);
+}
+
+int xrw_db_write(struct xrw_store *store, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    sqlite3_stmt *stmt;
+    int ret;
+
+    if (!store->writable)
+        return xrw_error_set(err, -EROFS, "%s is open for reading only", store->path);
+    if (writer->failed)
+        return xrw_error_set(err, writer->failed, "%s", writer->failure);
+    if (writer->in_transaction)
+        return 0;
+    ret = xrw_db_statement(store, XRW_SQL_BEGIN, &stmt, err);
+    if (!ret)
+        ret = xrw_db_insert(store, stmt, "beginning a batch", err);
+    writer->in_transaction = !ret;
+    return ret;
+}
+
+/* The run's row says how far it goes, so that one that is cut off needs no repair. */
+static int extend_run(struct xrw_store *store, struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
+    int ret = xrw_db_statement(store, XRW_SQL_EXTEND_RUN, &stmt, err);
+
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, store->writer.run.last_exit);
+    xrw_db_bind_u64(stmt, 2, store->writer.run.id);
+    return xrw_db_insert(store, stmt, "committing", err);
+}
+
+int xrw_db_commit(struct xrw_store *store, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    sqlite3_stmt *stmt;
+    int ret = 0;
+
+    if (!writer->in_transaction)
+        return 0;
+    if (writer->in_run && writer->run.last_exit != writer->committed_exit)
+        ret = extend_run(store, err);
+    if (!ret)
+        ret = xrw_db_statement(store, XRW_SQL_COMMIT, &stmt, err);
+    if (!ret)
+        ret = xrw_db_insert(store, stmt, "committing", err);
+    if (ret)
+        return ret;
+    writer->in_transaction = false;
+    writer->commit_due = false;
+    writer->committed_exit = writer->run.last_exit;
+    return 0;
+}
+
+int xrw_db_drop_pending(struct xrw_store *store, struct xrw_error *err)
+{
+    static const enum xrw_statement drops[] = {
+        XRW_SQL_DROP_PAGES_OF_EXIT, XRW_SQL_DROP_CONTEXT_OF_EXIT, XRW_SQL_DROP_FRAME_OF_EXIT};
+    struct xrw_store_writer *writer = &store->writer;
+    int ret = 0;
+
+    for (size_t i = 0; !ret && writer->pending && i < sizeof drops / sizeof *drops; i++) {
+        sqlite3_stmt *stmt;
+
+        ret = xrw_db_statement(store, drops[i], &stmt, err);
+        if (ret)
+            break;
+        xrw_db_bind_u64(stmt, 1, writer->run.id);
+        xrw_db_bind_u64(stmt, 2, writer->run.last_exit + 1);
+        ret = xrw_db_insert(store, stmt, "dropping an unfinished exit", err);
+    }
+    if (!ret)
+        writer->pending = false;
+    return ret;
+}
+
+/* Parameters 1 to 5 of ADD_RUN and END_RUN. */
+static void bind_changing(sqlite3_stmt *stmt, const struct xrw_run *run)
+{
+    xrw_db_bind_u64(stmt, 1, run->first_exit);
+    xrw_db_bind_u64(stmt, 2, run->last_exit);
+    xrw_db_bind_known(stmt, 3, run->end_unix_ns != 0, run->end_unix_ns);
+    xrw_db_bind_text(stmt, 4, run->stop[0] ? run->stop : NULL);
+    xrw_db_bind_text(stmt, 5, run->stop_detail[0] ? run->stop_detail : NULL);
+}
+
+static int add_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
+    int ret = xrw_db_statement(store, XRW_SQL_ADD_RUN, &stmt, err);
+
+    if (ret)
+        return ret;
+    bind_changing(stmt, run);
+    xrw_db_bind_u64(stmt, 6, run->id);
+    xrw_db_bind_text(stmt, 7, run->source);
+    xrw_db_bind_text(stmt, 8, run->mode);
+    xrw_db_bind_text(stmt, 9, xrw_memory_names[run->memory]);
+    xrw_db_bind_u64(stmt, 10, run->vcpus);
+    xrw_db_bind_u64(stmt, 11, run->interrupts);
+    xrw_db_bind_u64(stmt, 12, run->reexecutable);
+    xrw_db_bind_text(stmt, 13, run->fitness);
+    xrw_db_bind_u64(stmt, 14, run->domain);
+    xrw_db_bind_known(stmt, 15, run->parent != 0, run->parent);
+    xrw_db_bind_u64(stmt, 16, run->start_unix_ns);
+    return xrw_db_insert(store, stmt, "beginning a run", err);
+}
+
+int xrw_store_begin_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    int ret;
+
+    if (writer->in_run || run->id != writer->run.id + 1)
+        return xrw_error_set(err, -EINVAL, "%s: run %" PRIu64 " cannot begin after run %" PRIu64,
+                             store->path, run->id, writer->run.id);
+    if (run->first_exit != writer->run.last_exit + 1 || run->last_exit != run->first_exit - 1)
+        return xrw_error_set(err, -EINVAL, "%s: run %" PRIu64 " must begin at exit %" PRIu64,
+                             store->path, run->id, writer->run.last_exit + 1);
+    if ((unsigned)run->memory >= XRW_MEMORY_POLICIES)
+        return xrw_error_set(err, -EINVAL, "%s: no such memory policy", store->path);
+    ret = xrw_db_write(store, err);
+    if (!ret)
+        ret = add_run(store, run, err);
+    if (ret)
+        return ret;
+    writer->run = *run;
+    writer->in_run = true;
+    return 0;
+}
+
+static int update_run(struct xrw_store *store, struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
+    int ret = xrw_db_statement(store, XRW_SQL_END_RUN, &stmt, err);
+
+    if (ret)
+        return ret;
+    bind_changing(stmt, &store->writer.run);
+    xrw_db_bind_u64(stmt, 6, store->writer.run.id);
+    return xrw_db_insert(store, stmt, "ending a run", err);
+}
+
+int xrw_store_end_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    xrw_exit_id first = writer->run.first_exit, last = writer->run.last_exit;
+    int ret = xrw_db_write(store, err);
+
+    if (ret)
+        return ret;
+    if (!writer->in_run || run->id != writer->run.id)
+        return xrw_error_set(err, -EINVAL, "%s: run %" PRIu64 " is not the one being recorded",
+                             store->path, run->id);
+    ret = xrw_db_drop_pending(store, err);
+    if (ret)
+        return ret;
+    writer->run = *run;
+    writer->run.first_exit = first;
+    writer->run.last_exit = last;
+    ret = update_run(store, err);
+    if (!ret)
+        ret = xrw_db_commit(store, err);
+    if (ret)
+        return ret;
+    writer->in_run = false;
+    /* After the commit: without room for the indexes the run is still whole, only slower. */
+    return xrw_db_exec(store, xrw_sql_indexes, "building the indexes", err);
+}
