@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Makes guests for the tests, with libxenctrl alone. */
+#ifndef XENREWIND_TESTS_GUEST_BUILD_H
+#define XENREWIND_TESTS_GUEST_BUILD_H
+
+#include <stdint.h>
+#include <xenctrl.h>
+#include <xenforeignmemory.h>
+
+struct guest_spec {
+    const char *kernel;  /* ELF-64 with a XEN_ELFNOTE_PHYS32_ENTRY note */
+    const char *initrd;  /* or NULL */
+    const char *cmdline; /* "" for none */
+    unsigned memory_mib; /* 2 to 1024 */
+};
+
+struct xen_handles {
+    xc_interface *xch;
+    xenforeignmemory_handle *fmem;
+};
+
+/**
+ * Create a domain and load a kernel into it by the PVH boot protocol.  It is left paused at its
+ * first instruction: one vCPU, HVM with HAP and 4 KiB pages, a LAPIC and no device model, RDTSC
+ * exiting, and a monitor ring page set aside.  What goes wrong is said on stderr, and no domain is
+ * left.
+ *
+ * @param domid set to the new domain's id
+ * @return 0, or -1
+ */
+int guest_create(const struct xen_handles *xen, const struct guest_spec *spec, uint32_t *domid);
+
+/**
+ * Say on stderr what failed, with errno's text if @p error is not 0.
+ *
+ * @return -1
+ */
+int fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
