@@ -1,7 +1,374 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
+-- The views: names, hexadecimal and decoded operands, in plain SQL.  docs/recording.md has examples.
+-- A column called NAME is the number, NAME_hex the same for the eye; id is always the exit's.
+
+-- Every exit in one wide row: all registers before and after its handling, as numbers.
+CREATE VIEW state AS
+SELECT e.id, e.run, e.vcpu, e.reason & 0xffff AS basic_reason, i.text AS insn,
+  iif(e.rip IS NULL, NULL, printf('0x%x', e.rip)) AS rip_hex,
+  r.exit IS NOT NULL AS has_after,
+  e.time_ns, e.tsc, e.reason, e.qualification, e.gpa, e.gla, e.intr_info, e.intr_error, e.idt_info,
+  e.idt_error, e.insn_len, e.insn_info, e.interruptibility, e.entry_intr_info, e.entry_error,
+  e.entry_tsc, e.entry_tsc_offset, e.entries,
+  e.rax, e.rcx, e.rdx, e.rbx, e.rsp, e.rbp, e.rsi, e.rdi, e.r8, e.r9, e.r10, e.r11, e.r12, e.r13,
+  e.r14, e.r15, e.rip, e.rflags, e.cr2, e.cr3,
+  s.cr0, s.cr4, s.efer, s.dr0, s.dr1, s.dr2, s.dr3, s.dr6, s.dr7, s.star, s.lstar, s.cstar,
+  s.sfmask, s.kernel_gs_base, s.tsc_aux, s.sysenter_cs, s.sysenter_esp, s.sysenter_eip,
+  s.gdtr_base, s.gdtr_limit, s.idtr_base, s.idtr_limit, s.cs, s.cs_base, s.cs_limit, s.cs_attr,
+  s.ss, s.ss_base, s.ss_limit, s.ss_attr, s.ds, s.ds_base, s.ds_limit, s.ds_attr, s.es, s.es_base,
+  s.es_limit, s.es_attr, s.fs, s.fs_base, s.fs_limit, s.fs_attr, s.gs, s.gs_base, s.gs_limit,
+  s.gs_attr, s.ldtr, s.ldtr_base, s.ldtr_limit, s.ldtr_attr, s.tr, s.tr_base, s.tr_limit, s.tr_attr,
+  CASE r.unknown >> 0 & 1 WHEN 0 THEN coalesce(r.rax, e.rax) END AS after_rax,
+  CASE r.unknown >> 1 & 1 WHEN 0 THEN coalesce(r.rcx, e.rcx) END AS after_rcx,
+  CASE r.unknown >> 2 & 1 WHEN 0 THEN coalesce(r.rdx, e.rdx) END AS after_rdx,
+  CASE r.unknown >> 3 & 1 WHEN 0 THEN coalesce(r.rbx, e.rbx) END AS after_rbx,
+  CASE r.unknown >> 4 & 1 WHEN 0 THEN coalesce(r.rsp, e.rsp) END AS after_rsp,
+  CASE r.unknown >> 5 & 1 WHEN 0 THEN coalesce(r.rbp, e.rbp) END AS after_rbp,
+  CASE r.unknown >> 6 & 1 WHEN 0 THEN coalesce(r.rsi, e.rsi) END AS after_rsi,
+  CASE r.unknown >> 7 & 1 WHEN 0 THEN coalesce(r.rdi, e.rdi) END AS after_rdi,
+  CASE r.unknown >> 8 & 1 WHEN 0 THEN coalesce(r.r8, e.r8) END AS after_r8,
+  CASE r.unknown >> 9 & 1 WHEN 0 THEN coalesce(r.r9, e.r9) END AS after_r9,
+  CASE r.unknown >> 10 & 1 WHEN 0 THEN coalesce(r.r10, e.r10) END AS after_r10,
+  CASE r.unknown >> 11 & 1 WHEN 0 THEN coalesce(r.r11, e.r11) END AS after_r11,
+  CASE r.unknown >> 12 & 1 WHEN 0 THEN coalesce(r.r12, e.r12) END AS after_r12,
+  CASE r.unknown >> 13 & 1 WHEN 0 THEN coalesce(r.r13, e.r13) END AS after_r13,
+  CASE r.unknown >> 14 & 1 WHEN 0 THEN coalesce(r.r14, e.r14) END AS after_r14,
+  CASE r.unknown >> 15 & 1 WHEN 0 THEN coalesce(r.r15, e.r15) END AS after_r15,
+  CASE r.unknown >> 16 & 1 WHEN 0 THEN coalesce(r.rip, e.rip) END AS after_rip,
+  CASE r.unknown >> 17 & 1 WHEN 0 THEN coalesce(r.rflags, e.rflags) END AS after_rflags,
+  CASE r.unknown >> 18 & 1 WHEN 0 THEN coalesce(r.cr2, e.cr2) END AS after_cr2,
+  CASE r.unknown >> 19 & 1 WHEN 0 THEN coalesce(r.cr3, e.cr3) END AS after_cr3,
+  a.cr0 AS after_cr0, a.cr4 AS after_cr4, a.efer AS after_efer, a.dr0 AS after_dr0,
+  a.dr1 AS after_dr1, a.dr2 AS after_dr2, a.dr3 AS after_dr3, a.dr6 AS after_dr6,
+  a.dr7 AS after_dr7, a.star AS after_star, a.lstar AS after_lstar, a.cstar AS after_cstar,
+  a.sfmask AS after_sfmask, a.kernel_gs_base AS after_kernel_gs_base, a.tsc_aux AS after_tsc_aux,
+  a.sysenter_cs AS after_sysenter_cs, a.sysenter_esp AS after_sysenter_esp,
+  a.sysenter_eip AS after_sysenter_eip, a.gdtr_base AS after_gdtr_base,
+  a.gdtr_limit AS after_gdtr_limit, a.idtr_base AS after_idtr_base,
+  a.idtr_limit AS after_idtr_limit, a.cs AS after_cs, a.cs_base AS after_cs_base,
+  a.cs_limit AS after_cs_limit, a.cs_attr AS after_cs_attr, a.ss AS after_ss,
+  a.ss_base AS after_ss_base, a.ss_limit AS after_ss_limit, a.ss_attr AS after_ss_attr,
+  a.ds AS after_ds, a.ds_base AS after_ds_base, a.ds_limit AS after_ds_limit,
+  a.ds_attr AS after_ds_attr, a.es AS after_es, a.es_base AS after_es_base,
+  a.es_limit AS after_es_limit, a.es_attr AS after_es_attr, a.fs AS after_fs,
+  a.fs_base AS after_fs_base, a.fs_limit AS after_fs_limit, a.fs_attr AS after_fs_attr,
+  a.gs AS after_gs, a.gs_base AS after_gs_base, a.gs_limit AS after_gs_limit,
+  a.gs_attr AS after_gs_attr, a.ldtr AS after_ldtr, a.ldtr_base AS after_ldtr_base,
+  a.ldtr_limit AS after_ldtr_limit, a.ldtr_attr AS after_ldtr_attr, a.tr AS after_tr,
+  a.tr_base AS after_tr_base, a.tr_limit AS after_tr_limit, a.tr_attr AS after_tr_attr
+FROM exit e
+LEFT JOIN insn i ON i.id = e.insn
+LEFT JOIN sysregs s ON s.id = e.sysregs
+LEFT JOIN resume r ON r.exit = e.id
+LEFT JOIN sysregs a ON r.exit IS NOT NULL AND a.id = coalesce(r.sysregs, e.sysregs);
+
+-- The same upright: one row a register, for one exit or a range of exits.
+CREATE VIEW registers AS
+SELECT id, register,
+  iif(before IS NULL, NULL, printf('0x%x', before)) AS before_hex,
+  iif(after IS NULL, NULL, printf('0x%x', after)) AS after_hex,
+  iif(has_after, before IS NOT after, NULL) AS changed,
+  before, after
+FROM (
+  SELECT id, has_after, 'rax' AS register, rax AS before, after_rax AS after FROM state
+  UNION ALL SELECT id, has_after, 'rcx', rcx, after_rcx FROM state
+  UNION ALL SELECT id, has_after, 'rdx', rdx, after_rdx FROM state
+  UNION ALL SELECT id, has_after, 'rbx', rbx, after_rbx FROM state
+  UNION ALL SELECT id, has_after, 'rsp', rsp, after_rsp FROM state
+  UNION ALL SELECT id, has_after, 'rbp', rbp, after_rbp FROM state
+  UNION ALL SELECT id, has_after, 'rsi', rsi, after_rsi FROM state
+  UNION ALL SELECT id, has_after, 'rdi', rdi, after_rdi FROM state
+  UNION ALL SELECT id, has_after, 'r8', r8, after_r8 FROM state
+  UNION ALL SELECT id, has_after, 'r9', r9, after_r9 FROM state
+  UNION ALL SELECT id, has_after, 'r10', r10, after_r10 FROM state
+  UNION ALL SELECT id, has_after, 'r11', r11, after_r11 FROM state
+  UNION ALL SELECT id, has_after, 'r12', r12, after_r12 FROM state
+  UNION ALL SELECT id, has_after, 'r13', r13, after_r13 FROM state
+  UNION ALL SELECT id, has_after, 'r14', r14, after_r14 FROM state
+  UNION ALL SELECT id, has_after, 'r15', r15, after_r15 FROM state
+  UNION ALL SELECT id, has_after, 'rip', rip, after_rip FROM state
+  UNION ALL SELECT id, has_after, 'rflags', rflags, after_rflags FROM state
+  UNION ALL SELECT id, has_after, 'cr2', cr2, after_cr2 FROM state
+  UNION ALL SELECT id, has_after, 'cr3', cr3, after_cr3 FROM state
+  UNION ALL SELECT id, has_after, 'cr0', cr0, after_cr0 FROM state
+  UNION ALL SELECT id, has_after, 'cr4', cr4, after_cr4 FROM state
+  UNION ALL SELECT id, has_after, 'efer', efer, after_efer FROM state
+  UNION ALL SELECT id, has_after, 'dr0', dr0, after_dr0 FROM state
+  UNION ALL SELECT id, has_after, 'dr1', dr1, after_dr1 FROM state
+  UNION ALL SELECT id, has_after, 'dr2', dr2, after_dr2 FROM state
+  UNION ALL SELECT id, has_after, 'dr3', dr3, after_dr3 FROM state
+  UNION ALL SELECT id, has_after, 'dr6', dr6, after_dr6 FROM state
+  UNION ALL SELECT id, has_after, 'dr7', dr7, after_dr7 FROM state
+  UNION ALL SELECT id, has_after, 'star', star, after_star FROM state
+  UNION ALL SELECT id, has_after, 'lstar', lstar, after_lstar FROM state
+  UNION ALL SELECT id, has_after, 'cstar', cstar, after_cstar FROM state
+  UNION ALL SELECT id, has_after, 'sfmask', sfmask, after_sfmask FROM state
+  UNION ALL SELECT id, has_after, 'kernel_gs_base', kernel_gs_base, after_kernel_gs_base FROM state
+  UNION ALL SELECT id, has_after, 'tsc_aux', tsc_aux, after_tsc_aux FROM state
+  UNION ALL SELECT id, has_after, 'sysenter_cs', sysenter_cs, after_sysenter_cs FROM state
+  UNION ALL SELECT id, has_after, 'sysenter_esp', sysenter_esp, after_sysenter_esp FROM state
+  UNION ALL SELECT id, has_after, 'sysenter_eip', sysenter_eip, after_sysenter_eip FROM state
+  UNION ALL SELECT id, has_after, 'gdtr_base', gdtr_base, after_gdtr_base FROM state
+  UNION ALL SELECT id, has_after, 'gdtr_limit', gdtr_limit, after_gdtr_limit FROM state
+  UNION ALL SELECT id, has_after, 'idtr_base', idtr_base, after_idtr_base FROM state
+  UNION ALL SELECT id, has_after, 'idtr_limit', idtr_limit, after_idtr_limit FROM state
+  UNION ALL SELECT id, has_after, 'cs', cs, after_cs FROM state
+  UNION ALL SELECT id, has_after, 'cs_base', cs_base, after_cs_base FROM state
+  UNION ALL SELECT id, has_after, 'cs_limit', cs_limit, after_cs_limit FROM state
+  UNION ALL SELECT id, has_after, 'cs_attr', cs_attr, after_cs_attr FROM state
+  UNION ALL SELECT id, has_after, 'ss', ss, after_ss FROM state
+  UNION ALL SELECT id, has_after, 'ss_base', ss_base, after_ss_base FROM state
+  UNION ALL SELECT id, has_after, 'ss_limit', ss_limit, after_ss_limit FROM state
+  UNION ALL SELECT id, has_after, 'ss_attr', ss_attr, after_ss_attr FROM state
+  UNION ALL SELECT id, has_after, 'ds', ds, after_ds FROM state
+  UNION ALL SELECT id, has_after, 'ds_base', ds_base, after_ds_base FROM state
+  UNION ALL SELECT id, has_after, 'ds_limit', ds_limit, after_ds_limit FROM state
+  UNION ALL SELECT id, has_after, 'ds_attr', ds_attr, after_ds_attr FROM state
+  UNION ALL SELECT id, has_after, 'es', es, after_es FROM state
+  UNION ALL SELECT id, has_after, 'es_base', es_base, after_es_base FROM state
+  UNION ALL SELECT id, has_after, 'es_limit', es_limit, after_es_limit FROM state
+  UNION ALL SELECT id, has_after, 'es_attr', es_attr, after_es_attr FROM state
+  UNION ALL SELECT id, has_after, 'fs', fs, after_fs FROM state
+  UNION ALL SELECT id, has_after, 'fs_base', fs_base, after_fs_base FROM state
+  UNION ALL SELECT id, has_after, 'fs_limit', fs_limit, after_fs_limit FROM state
+  UNION ALL SELECT id, has_after, 'fs_attr', fs_attr, after_fs_attr FROM state
+  UNION ALL SELECT id, has_after, 'gs', gs, after_gs FROM state
+  UNION ALL SELECT id, has_after, 'gs_base', gs_base, after_gs_base FROM state
+  UNION ALL SELECT id, has_after, 'gs_limit', gs_limit, after_gs_limit FROM state
+  UNION ALL SELECT id, has_after, 'gs_attr', gs_attr, after_gs_attr FROM state
+  UNION ALL SELECT id, has_after, 'ldtr', ldtr, after_ldtr FROM state
+  UNION ALL SELECT id, has_after, 'ldtr_base', ldtr_base, after_ldtr_base FROM state
+  UNION ALL SELECT id, has_after, 'ldtr_limit', ldtr_limit, after_ldtr_limit FROM state
+  UNION ALL SELECT id, has_after, 'ldtr_attr', ldtr_attr, after_ldtr_attr FROM state
+  UNION ALL SELECT id, has_after, 'tr', tr, after_tr FROM state
+  UNION ALL SELECT id, has_after, 'tr_base', tr_base, after_tr_base FROM state
+  UNION ALL SELECT id, has_after, 'tr_limit', tr_limit, after_tr_limit FROM state
+  UNION ALL SELECT id, has_after, 'tr_attr', tr_attr, after_tr_attr FROM state
+);
+
+-- What one wants to see of an exit first.
 CREATE VIEW exits AS
 SELECT e.id, e.vcpu, round(e.time_ns / 1e6, 3) AS time_ms, x.name AS reason,
-  iif(e.rip IS NULL, NULL, printf('0x%x', e.rip)) AS rip_hex, i.text AS insn, e.rip, e.run
+  iif(e.rip IS NULL, NULL, printf('0x%x', e.rip)) AS rip_hex, i.text AS insn,
+  iif(e.qualification IS NULL, NULL, printf('0x%x', e.qualification)) AS qualification_hex,
+  iif(e.gpa IS NULL, NULL, printf('0x%x', e.gpa)) AS gpa_hex,
+  iif(e.gla IS NULL, NULL, printf('0x%x', e.gla)) AS gla_hex,
+  iif(e.cr3 IS NULL, NULL, printf('0x%x', e.cr3)) AS cr3_hex,
+  e.reason & 0xffff AS basic_reason, e.rip, e.qualification, e.gpa, e.gla, e.cr3, e.time_ns, e.run
 FROM exit e
 LEFT JOIN exit_reason x ON x.reason = e.reason & 0xffff
 LEFT JOIN insn i ON i.id = e.insn;
+
+-- CPUID: the leaf asked for, and what the guest was told.
+CREATE VIEW cpuid AS
+SELECT id, vcpu,
+  iif(leaf IS NULL, NULL, printf('0x%x', leaf)) AS leaf_hex,
+  iif(subleaf IS NULL, NULL, printf('0x%x', subleaf)) AS subleaf_hex,
+  iif(eax IS NULL, NULL, printf('0x%x', eax)) AS eax_hex, iif(ebx IS NULL, NULL, printf('0x%x', ebx)) AS ebx_hex,
+  iif(ecx IS NULL, NULL, printf('0x%x', ecx)) AS ecx_hex, iif(edx IS NULL, NULL, printf('0x%x', edx)) AS edx_hex,
+  rip_hex, insn, leaf, subleaf, eax, ebx, ecx, edx, rip, run
+FROM (SELECT *, rax & 0xffffffff AS leaf, rcx & 0xffffffff AS subleaf,
+        after_rax & 0xffffffff AS eax, after_rbx & 0xffffffff AS ebx,
+        after_rcx & 0xffffffff AS ecx, after_rdx & 0xffffffff AS edx
+      FROM state WHERE basic_reason = 10);
+
+-- IN, OUT, INS, OUTS.  Of a string operation: where its memory is and how many were left to do.
+-- Source: Intel SDM, "Exit Qualification for I/O Instructions".
+CREATE VIEW io AS
+SELECT id, vcpu, iif(port IS NULL, NULL, printf('0x%x', port)) AS port_hex, direction, size,
+  iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex,
+  string, rep, count, iif(address IS NULL, NULL, printf('0x%x', address)) AS address_hex,
+  rip_hex, insn, port, value, address, rip, run
+FROM (SELECT *, qualification >> 16 & 0xffff AS port,
+        CASE qualification >> 3 & 1 WHEN 0 THEN 'out' WHEN 1 THEN 'in' END AS direction,
+        (qualification & 7) + 1 AS size,
+        qualification >> 4 & 1 AS string, qualification >> 5 & 1 AS rep,
+        CASE qualification >> 3 & 3
+          WHEN 0 THEN rax & ((1 << 8 * ((qualification & 7) + 1)) - 1)
+          WHEN 1 THEN after_rax & ((1 << 8 * ((qualification & 7) + 1)) - 1) END AS value,
+        CASE qualification >> 4 & 3 WHEN 1 THEN 1 WHEN 3 THEN rcx END AS count,
+        iif(qualification >> 4 & 1, gla, NULL) AS address
+      FROM state WHERE basic_reason = 30);
+
+-- RDMSR and WRMSR: the value written, or the one that the guest was given.
+CREATE VIEW msr AS
+SELECT id, vcpu, direction, iif(msr IS NULL, NULL, printf('0x%x', msr)) AS msr_hex,
+  iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex,
+  rip_hex, insn, msr, value, rip, run
+FROM (SELECT *, rcx & 0xffffffff AS msr, iif(basic_reason = 31, 'read', 'write') AS direction,
+        iif(basic_reason = 31, (after_rdx << 32) | (after_rax & 0xffffffff),
+                               (rdx << 32) | (rax & 0xffffffff)) AS value
+      FROM state WHERE basic_reason IN (31, 32));
+
+-- Accesses to CR0, CR3, CR4 and CR8.  after: the control register as the guest goes on.
+-- Source: Intel SDM, "Exit Qualification for Control-Register Accesses".
+CREATE VIEW cr_access AS
+SELECT id, vcpu, 'cr' || cr AS register, access,
+  iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex,
+  iif(before IS NULL, NULL, printf('0x%x', before)) AS before_hex,
+  iif(after IS NULL, NULL, printf('0x%x', after)) AS after_hex,
+  rip_hex, insn, cr, value, before, after, rip, run
+FROM (SELECT *, qualification & 15 AS cr,
+        CASE qualification >> 4 & 3
+          WHEN 0 THEN 'write' WHEN 1 THEN 'read' WHEN 2 THEN 'clts' WHEN 3 THEN 'lmsw' END AS access,
+        CASE qualification >> 4 & 3
+          WHEN 0 THEN CASE qualification >> 8 & 15
+    WHEN 0 THEN rax WHEN 1 THEN rcx WHEN 2 THEN rdx WHEN 3 THEN rbx WHEN 4 THEN rsp
+    WHEN 5 THEN rbp WHEN 6 THEN rsi WHEN 7 THEN rdi WHEN 8 THEN r8 WHEN 9 THEN r9
+    WHEN 10 THEN r10 WHEN 11 THEN r11 WHEN 12 THEN r12 WHEN 13 THEN r13 WHEN 14 THEN r14
+    WHEN 15 THEN r15 END
+          WHEN 1 THEN CASE qualification >> 8 & 15
+    WHEN 0 THEN after_rax WHEN 1 THEN after_rcx WHEN 2 THEN after_rdx WHEN 3 THEN after_rbx
+    WHEN 4 THEN after_rsp WHEN 5 THEN after_rbp WHEN 6 THEN after_rsi WHEN 7 THEN after_rdi
+    WHEN 8 THEN after_r8 WHEN 9 THEN after_r9 WHEN 10 THEN after_r10 WHEN 11 THEN after_r11
+    WHEN 12 THEN after_r12 WHEN 13 THEN after_r13 WHEN 14 THEN after_r14 WHEN 15 THEN after_r15 END
+          WHEN 3 THEN qualification >> 16 & 0xffff END AS value,
+        CASE qualification & 15 WHEN 0 THEN cr0 WHEN 3 THEN cr3 WHEN 4 THEN cr4 END AS before,
+        CASE qualification & 15
+          WHEN 0 THEN after_cr0 WHEN 3 THEN after_cr3 WHEN 4 THEN after_cr4 END AS after
+      FROM state WHERE basic_reason = 28);
+
+-- MOV to and from debug registers.
+-- Source: Intel SDM, "Exit Qualification for MOV DR".
+CREATE VIEW dr_access AS
+SELECT id, vcpu, 'dr' || dr AS register, access,
+  iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex,
+  rip_hex, insn, dr, value, rip, run
+FROM (SELECT *, qualification & 7 AS dr,
+        CASE qualification >> 4 & 1 WHEN 0 THEN 'write' WHEN 1 THEN 'read' END AS access,
+        CASE qualification >> 4 & 1
+          WHEN 0 THEN CASE qualification >> 8 & 15
+    WHEN 0 THEN rax WHEN 1 THEN rcx WHEN 2 THEN rdx WHEN 3 THEN rbx WHEN 4 THEN rsp
+    WHEN 5 THEN rbp WHEN 6 THEN rsi WHEN 7 THEN rdi WHEN 8 THEN r8 WHEN 9 THEN r9
+    WHEN 10 THEN r10 WHEN 11 THEN r11 WHEN 12 THEN r12 WHEN 13 THEN r13 WHEN 14 THEN r14
+    WHEN 15 THEN r15 END
+          WHEN 1 THEN CASE qualification >> 8 & 15
+    WHEN 0 THEN after_rax WHEN 1 THEN after_rcx WHEN 2 THEN after_rdx WHEN 3 THEN after_rbx
+    WHEN 4 THEN after_rsp WHEN 5 THEN after_rbp WHEN 6 THEN after_rsi WHEN 7 THEN after_rdi
+    WHEN 8 THEN after_r8 WHEN 9 THEN after_r9 WHEN 10 THEN after_r10 WHEN 11 THEN after_r11
+    WHEN 12 THEN after_r12 WHEN 13 THEN after_r13 WHEN 14 THEN after_r14 WHEN 15 THEN after_r15 END END AS value
+      FROM state WHERE basic_reason = 29);
+
+-- EPT violations.  walk: the access was to a page-table entry while gla was translated.
+-- Source: Intel SDM, "Exit Qualification for EPT Violations".
+CREATE VIEW ept_violation AS
+SELECT id, vcpu, iif(gpa IS NULL, NULL, printf('0x%x', gpa)) AS gpa_hex,
+  rtrim(iif(read, 'read ', '') || iif(write, 'write ', '') || iif(fetch, 'fetch', '')) AS access,
+  iif(gla IS NULL, NULL, printf('0x%x', gla)) AS gla_hex, walk,
+  rip_hex, insn, read, write, fetch, gpa, gpa >> 12 AS gfn, gla, rip, run
+FROM (SELECT id, run, vcpu, insn, rip, rip_hex, gpa, qualification & 1 AS read,
+        qualification >> 1 & 1 AS write, qualification >> 2 & 1 AS fetch,
+        iif(qualification >> 7 & 1, gla, NULL) AS gla,
+        iif(qualification >> 7 & 1, NOT (qualification >> 8 & 1), NULL) AS walk
+      FROM state WHERE basic_reason = 48);
+
+-- Exceptions and NMIs that exit.
+-- Source: Intel SDM, "VM-Exit Interruption Information".
+CREATE VIEW exception AS
+SELECT id, vcpu, coalesce(name, 'vector ' || vector) AS name, error_code,
+  iif(address IS NULL, NULL, printf('0x%x', address)) AS address_hex,
+  rip_hex, insn, vector, type, address, rip, run
+FROM (SELECT *, intr_info & 0xff AS vector,
+        CASE intr_info & 0xff
+          WHEN 0 THEN '#DE' WHEN 1 THEN '#DB' WHEN 2 THEN 'NMI' WHEN 3 THEN '#BP'
+          WHEN 4 THEN '#OF' WHEN 5 THEN '#BR' WHEN 6 THEN '#UD' WHEN 7 THEN '#NM'
+          WHEN 8 THEN '#DF' WHEN 10 THEN '#TS' WHEN 11 THEN '#NP' WHEN 12 THEN '#SS'
+          WHEN 13 THEN '#GP' WHEN 14 THEN '#PF' WHEN 16 THEN '#MF' WHEN 17 THEN '#AC'
+          WHEN 18 THEN '#MC' WHEN 19 THEN '#XM' WHEN 20 THEN '#VE' WHEN 21 THEN '#CP' END AS name,
+        CASE intr_info >> 8 & 7
+          WHEN 0 THEN 'external interrupt' WHEN 2 THEN 'NMI' WHEN 3 THEN 'hardware exception'
+          WHEN 4 THEN 'software interrupt' WHEN 5 THEN 'privileged software exception'
+          WHEN 6 THEN 'software exception' END AS type,
+        iif(intr_info >> 11 & 1, intr_error, NULL) AS error_code,
+        iif(intr_info & 0xff = 14, qualification, NULL) AS address
+      FROM state WHERE basic_reason = 0);
+
+-- What the VM entry before an exit injected into the guest.
+-- Source: Intel SDM, "VM-Entry Controls for Event Injection".
+CREATE VIEW injection AS
+SELECT id, vcpu, entry_intr_info & 0xff AS vector,
+  CASE entry_intr_info >> 8 & 7
+    WHEN 0 THEN 'external interrupt' WHEN 2 THEN 'NMI' WHEN 3 THEN 'hardware exception'
+    WHEN 4 THEN 'software interrupt' WHEN 5 THEN 'privileged software exception'
+    WHEN 6 THEN 'software exception' END AS type,
+  iif(entry_intr_info >> 11 & 1, entry_error, NULL) AS error_code,
+  rip_hex, insn, rip, run
+FROM state WHERE entry_intr_info >> 31 & 1;
+
+-- VMCALL as Xen's guests use it.  Arguments by the calling convention of the mode it came from.
+-- Source: Xen, public/xen.h and public/arch-x86/xen-x86_64.h, xen-x86_32.h.
+CREATE VIEW hypercall AS
+SELECT id, vcpu, CASE number
+    WHEN 0 THEN 'set_trap_table' WHEN 1 THEN 'mmu_update' WHEN 2 THEN 'set_gdt'
+    WHEN 3 THEN 'stack_switch' WHEN 4 THEN 'set_callbacks' WHEN 5 THEN 'fpu_taskswitch'
+    WHEN 7 THEN 'platform_op' WHEN 8 THEN 'set_debugreg' WHEN 9 THEN 'get_debugreg'
+    WHEN 10 THEN 'update_descriptor' WHEN 12 THEN 'memory_op' WHEN 13 THEN 'multicall'
+    WHEN 14 THEN 'update_va_mapping' WHEN 15 THEN 'set_timer_op' WHEN 17 THEN 'xen_version'
+    WHEN 18 THEN 'console_io' WHEN 20 THEN 'grant_table_op' WHEN 21 THEN 'vm_assist'
+    WHEN 22 THEN 'update_va_mapping_otherdomain' WHEN 23 THEN 'iret' WHEN 24 THEN 'vcpu_op'
+    WHEN 25 THEN 'set_segment_base' WHEN 26 THEN 'mmuext_op' WHEN 27 THEN 'xsm_op'
+    WHEN 28 THEN 'nmi_op' WHEN 29 THEN 'sched_op' WHEN 30 THEN 'callback_op'
+    WHEN 31 THEN 'xenoprof_op' WHEN 32 THEN 'event_channel_op' WHEN 33 THEN 'physdev_op'
+    WHEN 34 THEN 'hvm_op' WHEN 35 THEN 'sysctl' WHEN 36 THEN 'domctl' WHEN 37 THEN 'kexec_op'
+    WHEN 38 THEN 'tmem_op' WHEN 39 THEN 'argo_op' WHEN 40 THEN 'xenpmu_op' WHEN 41 THEN 'dm_op'
+    WHEN 42 THEN 'hypfs_op' END AS name,
+  iif(arg1 IS NULL, NULL, printf('0x%x', arg1)) AS arg1_hex, iif(arg2 IS NULL, NULL, printf('0x%x', arg2)) AS arg2_hex,
+  iif(arg3 IS NULL, NULL, printf('0x%x', arg3)) AS arg3_hex, iif(arg4 IS NULL, NULL, printf('0x%x', arg4)) AS arg4_hex,
+  iif(arg5 IS NULL, NULL, printf('0x%x', arg5)) AS arg5_hex, result,
+  rip_hex, insn, number, arg1, arg2, arg3, arg4, arg5, long_mode, rip, run
+FROM (SELECT *, rax & 0xffffffff AS number,
+        iif(long_mode, rdi, rbx & 0xffffffff) AS arg1,
+        iif(long_mode, rsi, rcx & 0xffffffff) AS arg2,
+        iif(long_mode, rdx, rdx & 0xffffffff) AS arg3,
+        iif(long_mode, r10, rsi & 0xffffffff) AS arg4,
+        iif(long_mode, r8, rdi & 0xffffffff) AS arg5,
+        iif(long_mode, after_rax, ((after_rax & 0xffffffff) << 32) >> 32) AS result
+      FROM (SELECT *, coalesce((efer >> 10) & (cs_attr >> 9) & 1, 1) AS long_mode FROM state
+            WHERE basic_reason = 18));
+
+-- RDTSC and RDTSCP that exit: the time that the guest was told.
+CREATE VIEW tsc_read AS
+SELECT id, vcpu, iif(basic_reason = 16, 'rdtsc', 'rdtscp') AS kind,
+  (after_rdx << 32) | (after_rax & 0xffffffff) AS value,
+  iif(basic_reason = 51, after_rcx & 0xffffffff, NULL) AS aux,
+  rip_hex, insn, rip, run
+FROM state WHERE basic_reason IN (16, 51);
+
+-- XSETBV.
+CREATE VIEW xsetbv AS
+SELECT id, vcpu, rcx & 0xffffffff AS register,
+  iif((rdx << 32) | (rax & 0xffffffff) IS NULL, NULL, printf('0x%x', (rdx << 32) | (rax & 0xffffffff))) AS value_hex,
+  rip_hex, insn, (rdx << 32) | (rax & 0xffffffff) AS value, rip, run
+FROM state WHERE basic_reason = 55;
+
+-- Accesses to the local APIC's page.
+-- Source: Intel SDM, "Exit Qualification for APIC-Access VM Exits".
+CREATE VIEW apic_access AS
+SELECT id, vcpu, iif(qualification & 0xfff IS NULL, NULL, printf('0x%x', qualification & 0xfff)) AS offset_hex,
+  CASE qualification >> 12 & 15
+    WHEN 0 THEN 'read' WHEN 1 THEN 'write' WHEN 2 THEN 'fetch' WHEN 3 THEN 'event delivery'
+    WHEN 10 THEN 'physical, event delivery' WHEN 15 THEN 'physical' END AS access,
+  rip_hex, insn, qualification & 0xfff AS offset, rip, run
+FROM state WHERE basic_reason = 44;
+
+-- LGDT, SIDT and the like.
+-- Source: Intel SDM, "VM-Exit Instruction Information", for LIDT ... and LLDT ...
+CREATE VIEW descriptor_access AS
+SELECT id, vcpu,
+  CASE basic_reason * 4 + (insn_info >> 28 & 3)
+    WHEN 184 THEN 'sgdt' WHEN 185 THEN 'sidt' WHEN 186 THEN 'lgdt' WHEN 187 THEN 'lidt'
+    WHEN 188 THEN 'sldt' WHEN 189 THEN 'str' WHEN 190 THEN 'lldt' WHEN 191 THEN 'ltr' END AS kind,
+  rip_hex, insn, rip, run
+FROM state WHERE basic_reason IN (46, 47);
+
+-- Each new content of a guest page: seen at that exit, so written since the exit before it.
+CREATE VIEW memory_write AS
+SELECT v.exit AS id, e.vcpu, iif(v.gfn << 12 IS NULL, NULL, printf('0x%x', v.gfn << 12)) AS gpa_hex,
+  round(e.time_ns / 1e6, 3) AS time_ms, x.name AS reason,
+  iif(e.rip IS NULL, NULL, printf('0x%x', e.rip)) AS rip_hex, i.text AS insn,
+  v.gfn, v.page, e.rip, v.run
+FROM page_version v
+JOIN exit e ON e.id = v.exit
+LEFT JOIN exit_reason x ON x.reason = e.reason & 0xffff
+LEFT JOIN insn i ON i.id = e.insn
+WHERE v.exit > 0;

@@ -26,18 +26,35 @@ static const struct {
     {SQLITE_INTERRUPT, -EINTR, NULL},
     {SQLITE_PERM, -EACCES, NULL},
     {SQLITE_READONLY, -EROFS, NULL},
+    {SQLITE_CANTOPEN, -EROFS, NULL}, /* the WAL or its index cannot be made */
     {SQLITE_AUTH, -EPERM, NULL},
     {SQLITE_ERROR, -EINVAL, NULL},
 };
 
-/* A device or quota that is full shows up as a failed write, not as SQLITE_FULL alone. */
+/* errno of the last failed write: SQLite's VFS keeps one for the file and one for the journal. */
+static int write_errno(sqlite3 *db)
+{
+    sqlite3_file *journal = NULL;
+    int error = 0;
+
+    (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+    if (error)
+        return error;
+    (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &journal);
+    if (journal && journal->pMethods)
+        (void)journal->pMethods->xFileControl(journal, SQLITE_FCNTL_LAST_ERRNO, &error);
+    return error;
+}
+
+/* A quota or a limit that is reached shows up as a failed write, not as SQLITE_FULL. */
 static bool is_full(sqlite3 *db, int rc)
 {
-    int system = sqlite3_system_errno(db);
+    int error;
 
-    return (rc & 0xff) == SQLITE_FULL ||
-           ((rc & 0xff) == SQLITE_IOERR &&
-            (system == ENOSPC || system == EDQUOT || system == EFBIG));
+    if ((rc & 0xff) != SQLITE_IOERR)
+        return (rc & 0xff) == SQLITE_FULL;
+    error = write_errno(db);
+    return error == ENOSPC || error == EDQUOT || error == EFBIG;
 }
 
 int xrw_db_error(const struct xrw_store *store, int rc, const char *doing, struct xrw_error *err)

@@ -187,7 +187,7 @@ int xrw_store_open(struct xrw_store **out, const char *path, struct xrw_error *e
     if (!store)
         return -ENOMEM;
     ret = try_open(store, store->path, 0, err);
-    if (ret && store->db && (sqlite3_errcode(store->db) & 0xff) == SQLITE_CANTOPEN)
+    if (ret == -EROFS)
         ret = wal ? xrw_file_needs_folder(path, err) : open_immutable(store, err);
     if (ret) {
         xrw_file_clean_text(err);

@@ -118,7 +118,7 @@ int xrw_store_find_exit(struct xrw_store *store, const struct xrw_exit_filter *f
     xrw_db_bind_u64(stmt, 5, filter->rip_last);
     xrw_db_bind_u64(stmt, 6, filter->vcpu);
     if (interrupted)
-        sqlite3_progress_handler(store->db, 4000, poll_interruption, &interruption);
+        sqlite3_progress_handler(store->db, 1000, poll_interruption, &interruption);
     ret = search(store, stmt, filter->guest_only, id, err);
     sqlite3_progress_handler(store->db, 0, NULL, NULL);
     return ret;

@@ -177,15 +177,15 @@ static int context_unchanged(struct xrw_store *store, uint64_t run, xrw_exit_id 
 int xrw_store_add_context(struct xrw_store *store, uint64_t run, xrw_exit_id exit, uint32_t vcpu,
                           const char *kind, const void *data, size_t bytes, struct xrw_error *err)
 {
+    bool is_fxsave = !strcmp(kind, "fxsave");
     sqlite3_stmt *stmt;
     int ret;
 
-    if (!bytes || bytes > XRW_STORE_CONTEXT_MAX_BYTES ||
-        (!strcmp(kind, "fxsave") && bytes != XRW_FXSAVE_BYTES))
+    if (!bytes || bytes > XRW_STORE_CONTEXT_MAX_BYTES || (is_fxsave && bytes != XRW_FXSAVE_BYTES))
         return xrw_error_set(err, -EINVAL, "%s: a %s context of %zu bytes", store->path, kind,
                              bytes);
     ret = check_exit(store, run, exit, err);
-    if (!ret)
+    if (!ret && is_fxsave)
         ret = context_unchanged(store, run, exit, vcpu, kind, data, bytes, err);
     if (ret)
         return ret < 0 ? ret : 0;

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A recorder that is killed, and a device that fills: whole batches, readable without repair. */
+#include "sample.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+enum { BATCH = 20 };
+
+static int set_up(void **state)
+{
+    (void)state;
+    sample_make_folder();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    sample_remove_folder();
+    return 0;
+}
+
+/* Exit and page of that id follow from the id alone. */
+static int add(struct xrw_store *store, xrw_exit_id id, struct xrw_error *err)
+{
+    struct sample_random random = {id};
+    struct xrw_exit exit;
+    uint8_t page[XRW_PAGE_BYTES];
+    int ret;
+
+    sample_exit(&random, 1, id, &exit);
+    sample_page(1, id, page);
+    ret = xrw_store_add_page(store, 1, 1, id, page, false, err);
+    return ret ? ret : xrw_store_add_exit(store, &exit, err);
+}
+
+/* Record until something fails; tells the pipe the last exit committed. */
+static int record(const char *path, int pipe, xrw_exit_id last)
+{
+    struct xrw_run run = sample_run(1, 1, XRW_MEMORY_EXIT);
+    struct xrw_error err = {""};
+    struct xrw_store *store;
+    xrw_exit_id committed = 0;
+    int ret = xrw_store_create(&store, path, &err), closed;
+
+    if (ret)
+        return ret;
+    ret = xrw_store_begin_run(store, &run, &err);
+    if (!ret)
+        ret = xrw_store_commit(store, &err);
+    for (xrw_exit_id id = 1; !ret && id <= last; id++) {
+        ret = add(store, id, &err);
+        if (!ret && id % BATCH == 0) {
+            ret = xrw_store_commit(store, &err);
+            committed = ret ? committed : id;
+            if (!ret && write(pipe, &id, sizeof id) != sizeof id)
+                return -EPIPE;
+        }
+    }
+    if (!ret)
+        ret = xrw_store_end_run(store, &run, &err);
+    if (ret == -ENOSPC) {
+        char text[64];
+
+        (void)snprintf(text, sizeof text, "intact up to exit %" PRIu64 ".", committed);
+        if (!strstr(err.text, text))
+            ret = -EPROTO;
+    }
+    /* What failed once stays failed. */
+    closed = xrw_store_close(store, NULL);
+    return closed == ret || ret != -ENOSPC ? ret : -EPROTO;
+}
+
+static void assert_integrity(const char *path)
+{
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(stmt, 0), "ok");
+    sqlite3_finalize(stmt);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* Whole batches, at least up to `committed`, all with their memory. */
+static xrw_exit_id assert_whole(const char *path, xrw_exit_id committed)
+{
+    struct xrw_error err = {""};
+    struct xrw_store *store;
+    struct xrw_run run;
+    uint8_t page[XRW_PAGE_BYTES], expected[XRW_PAGE_BYTES];
+
+    assert_done(xrw_store_open(&store, path, &err), err);
+    if (xrw_store_run_count(store) == 0) {
+        assert_int_equal(committed, 0);
+        assert_done(xrw_store_close(store, &err), err);
+        return 0;
+    }
+    assert_done(xrw_store_run(store, 1, &run, &err), err);
+    assert_true(run.last_exit >= committed);
+    assert_int_equal(run.last_exit % BATCH, 0);
+    for (xrw_exit_id id = 1; id <= run.last_exit; id++) {
+        struct sample_random random = {id};
+        struct xrw_exit exit, sample;
+
+        assert_done(xrw_store_exit(store, id, &exit, &err), err);
+        sample_exit(&random, 1, id, &sample);
+        assert_true(xrw_registers_equal(&exit.before, &sample.before));
+        assert_done(xrw_store_page(store, 1, 1, id, page, NULL, &err), err);
+        sample_page(1, id, expected);
+        assert_memory_equal(page, expected, sizeof page);
+    }
+    assert_int_equal(xrw_store_exit(store, run.last_exit + 1, &(struct xrw_exit){0}, &err),
+                     -ENOENT);
+    assert_done(xrw_store_close(store, &err), err);
+    assert_integrity(path);
+    return run.last_exit;
+}
+
+static void killed_at_any_time_it_opens(void **state)
+{
+    struct sample_random random = sample_seed();
+    unsigned with_exits = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        struct timespec delay = {.tv_nsec = (long)sample_below(&random, 120000000)};
+        const char *path;
+        char name[32];
+        xrw_exit_id committed = 0, told;
+        int pipes[2], status;
+        pid_t child;
+
+        (void)snprintf(name, sizeof name, "kill%u.db", i);
+        path = sample_path(name);
+        assert_int_equal(pipe(pipes), 0);
+        child = fork();
+        if (child == 0) {
+            (void)close(pipes[0]);
+            _exit(record(path, pipes[1], UINT64_MAX) ? 1 : 0);
+        }
+        (void)close(pipes[1]);
+        /* The first batch comes when it comes; then anything may happen. */
+        assert_int_equal(read(pipes[0], &committed, sizeof committed), sizeof committed);
+        (void)nanosleep(&delay, NULL);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status));
+        while (read(pipes[0], &told, sizeof told) == sizeof told)
+            committed = told;
+        (void)close(pipes[0]);
+        with_exits += assert_whole(path, committed) > 0;
+    }
+    assert_int_equal(with_exits, 20);
+}
+
+/* A limit on file size stands for a full device: writes fall short, then fail. */
+static void when_the_device_is_full_what_is_committed_stays(void **state)
+{
+    unsigned full = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 24; i++) {
+        struct rlimit limit = {250000 + i * 90000, 250000 + i * 90000};
+        xrw_exit_id committed = 0, told;
+        const char *path;
+        char name[32];
+        int pipes[2], status;
+        pid_t child;
+
+        (void)snprintf(name, sizeof name, "full%u.db", i);
+        path = sample_path(name);
+        assert_int_equal(pipe(pipes), 0);
+        child = fork();
+        if (child == 0) {
+            (void)close(pipes[0]);
+            (void)signal(SIGXFSZ, SIG_IGN);
+            if (setrlimit(RLIMIT_FSIZE, &limit))
+                _exit(99);
+            _exit(-record(path, pipes[1], 2000));
+        }
+        (void)close(pipes[1]);
+        while (read(pipes[0], &told, sizeof told) == sizeof told)
+            committed = told;
+        (void)close(pipes[0]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), ENOSPC);
+        full++;
+        /* Where even the empty recording did not fit, no file is left. */
+        if (access(path, F_OK))
+            assert_int_equal(committed, 0);
+        else
+            (void)assert_whole(path, committed);
+    }
+    assert_int_equal(full, 24);
+}
+
+static void what_does_not_fit_at_all_leaves_nothing(void **state)
+{
+    int status;
+    pid_t child = fork();
+
+    (void)state;
+    if (child == 0) {
+        struct rlimit limit = {10000, 10000};
+        struct xrw_error err = {""};
+        struct xrw_store *store;
+        int ret;
+
+        (void)signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &limit))
+            _exit(99);
+        ret = xrw_store_create(&store, sample_path("nothing.db"), &err);
+        _exit(ret == -ENOSPC && strstr(err.text, "no space left") ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(access(sample_path("nothing.db"), F_OK), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(killed_at_any_time_it_opens),
+        cmocka_unit_test(when_the_device_is_full_what_is_committed_stays),
+        cmocka_unit_test(what_does_not_fit_at_all_leaves_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
