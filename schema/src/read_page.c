@@ -64,7 +64,7 @@ static int next_frame(struct xrw_store *store, uint64_t run, xrw_exit_id exit, x
 static int is_known(struct xrw_store *store, const struct xrw_run *run, xrw_gfn gfn,
                     xrw_exit_id exit, struct xrw_error *err)
 {
-    xrw_exit_id frame;
+    xrw_exit_id frame = 0;
     uint64_t one;
     int ret;
 
