@@ -281,8 +281,8 @@ struct gdbstub_target_ops {
 
     /**
      * Runs one slice: some milliseconds at most, so that the host can look for an interrupt in
-     * between. Mandatory with resume. Called once at the end of the gdbstub_feed that resumed, so
-     * that a step costs no extra turn of the host loop, then by each gdbstub_poll.
+     * between. Mandatory with resume. Called once by the gdbstub_feed that resumed, so that a step
+     * costs no extra turn of the host loop, then by each gdbstub_poll.
      * Returns 1 with *stop filled when the target has stopped; 0 to be called again; a negative
      * errno when it cannot go on (reported to gdb as a stop with SIGABRT).
      */
@@ -329,6 +329,12 @@ struct gdbstub_target_ops {
      * refuses access outside of all regions. Returns 1, 0 when there is none, or a negative errno.
      */
     int (*next_region)(void *ctx, uint64_t address, struct gdbstub_region *region);
+
+    /**
+     * Says in words where a run has stopped; called before each stop reply that ends a run. The
+     * client prints what goes to `console` at once, so one line at most is good manners.
+     */
+    void (*announce)(void *ctx, const struct gdbstub_stop *stop, struct gdbstub_console *console);
 };
 
 /**
@@ -419,7 +425,7 @@ void gdbstub_reason_set(struct gdbstub_reason *reason, const char *format, ...)
     GDBSTUB_PRINTF(2, 3);
 
 /**
- * Prints for the user of a monitor command; shown at once, line by line or in blocks. There is no
+ * Prints for the user; sent in blocks as they fill up, so that long output streams. There is no
  * limit on the length of the whole; one call formats up to 1023 bytes and cuts the rest.
  */
 void gdbstub_console_print(struct gdbstub_console *console, const char *format, ...)
