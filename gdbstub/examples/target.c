@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+#include "target.h"
+
+#include "gdbstub_x86.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STEPS_PER_SLICE 1000
+
+/* ---- running ---- */
+
+static bool breakpoint_hit(const struct target *target, struct gdbstub_stop *stop)
+{
+    for (size_t i = 0; i < target->breakpoint_count; i++) {
+        const struct gdbstub_breakpoint *bp = &target->breakpoints[i];
+        if (bp->type > GDBSTUB_BREAK_HARDWARE || bp->address != target->machine.pc)
+            continue;
+        stop->kind =
+            bp->type == GDBSTUB_BREAK_SOFTWARE ? GDBSTUB_STOP_SWBREAK : GDBSTUB_STOP_HWBREAK;
+        return true;
+    }
+    return false;
+}
+
+static bool watch_hit(const struct target *target, uint64_t written, struct gdbstub_stop *stop)
+{
+    for (size_t i = 0; written != 0 && i < target->breakpoint_count; i++) {
+        const struct gdbstub_breakpoint *bp = &target->breakpoints[i];
+        if (bp->type != GDBSTUB_WATCH_WRITE || written - bp->address >= bp->kind)
+            continue;
+        *stop = (struct gdbstub_stop){.kind = GDBSTUB_STOP_WATCH_WRITE, .address = written};
+        return true;
+    }
+    return false;
+}
+
+static int target_resume(void *ctx, const struct gdbstub_resume *request,
+                         struct gdbstub_reason *reason)
+{
+    struct target *target = ctx;
+
+    (void)reason;
+    target->request = *request;
+    target->moved = false;
+    return 0;
+}
+
+/* One instruction of a run; 1 when it has stopped. The rules are those of gdbstub.h. */
+static int advance(struct target *target, struct gdbstub_stop *stop)
+{
+    struct machine *machine = &target->machine;
+    bool reverse = target->request.direction == GDBSTUB_REVERSE;
+    bool step = target->request.action == GDBSTUB_STEP;
+
+    /* Where a run starts, a breakpoint counts when it goes forward, and not for a step. */
+    if (!step && (target->moved || !reverse) && breakpoint_hit(target, stop))
+        return 1;
+    if (reverse ? machine_at_start(machine) : machine_at_end(machine)) {
+        stop->kind = reverse ? GDBSTUB_STOP_HISTORY_BEGIN : GDBSTUB_STOP_HISTORY_END;
+        return 1;
+    }
+    target->moved = true;
+    if (watch_hit(target, reverse ? machine_step_back(machine) : machine_step(machine), stop))
+        return 1;
+    stop->kind = GDBSTUB_STOP_STEP;
+    return step;
+}
+
+static int target_run(void *ctx, struct gdbstub_stop *stop)
+{
+    for (int i = 0; i < STEPS_PER_SLICE; i++) {
+        if (advance(ctx, stop) != 0)
+            return 1;
+    }
+    return 0;
+}
+
+static int target_interrupt(void *ctx, struct gdbstub_stop *stop)
+{
+    (void)ctx;
+    stop->kind = GDBSTUB_STOP_INTERRUPTED;
+    return 0;
+}
+
+/* ---- breakpoints ---- */
+
+static bool same(const struct gdbstub_breakpoint *a, const struct gdbstub_breakpoint *b)
+{
+    return a->type == b->type && a->address == b->address && a->kind == b->kind;
+}
+
+static int target_remove(void *ctx, const struct gdbstub_breakpoint *breakpoint,
+                         struct gdbstub_reason *reason)
+{
+    struct target *target = ctx;
+
+    (void)reason;
+    for (size_t i = 0; i < target->breakpoint_count; i++) {
+        if (!same(&target->breakpoints[i], breakpoint))
+            continue;
+        target->breakpoints[i] = target->breakpoints[--target->breakpoint_count];
+        break;
+    }
+    return 0;
+}
+
+static int target_insert(void *ctx, const struct gdbstub_breakpoint *breakpoint,
+                         struct gdbstub_reason *reason)
+{
+    struct target *target = ctx;
+
+    if (breakpoint->type > GDBSTUB_WATCH_WRITE)
+        return -ENOTSUP;
+    target_remove(ctx, breakpoint, reason);
+    if (target->breakpoint_count == TARGET_BREAKPOINTS_MAX) {
+        gdbstub_reason_set(reason, "no more than %u breakpoints", TARGET_BREAKPOINTS_MAX);
+        return -ENOSPC;
+    }
+    target->breakpoints[target->breakpoint_count++] = *breakpoint;
+    return 0;
+}
+
+static void target_clear(void *ctx)
+{
+    struct target *target = ctx;
+
+    target->breakpoint_count = 0;
+}
+
+/* ---- registers and memory: what the machine lacks is unavailable ---- */
+
+#define STEPS GDBSTUB_X86_64_CORE_COUNT
+
+/* gdb must know the architecture, so the machine says that it is an x86-64. */
+static const struct gdbstub_register registers[] = {
+    GDBSTUB_X86_64_CORE,
+    {"steps", 64, "org.example.machine", "uint64", "system", 0},
+};
+
+static const struct gdbstub_feature features[] = {GDBSTUB_X86_FEATURES};
+
+static int target_read_register(void *ctx, gdbstub_thread thread, size_t index, void *value)
+{
+    const struct target *target = ctx;
+    uint64_t number;
+
+    (void)thread;
+    if (index < 4)
+        number = target->machine.gpr[index];
+    else if (index == GDBSTUB_X86_64_RSP)
+        number = MACHINE_DATA + MACHINE_DATA_SIZE - 16;
+    else if (index == GDBSTUB_X86_64_RIP)
+        number = target->machine.pc;
+    else if (index == STEPS)
+        number = target->machine.position;
+    else
+        return -ENODATA;
+    for (size_t i = 0; i < 8; i++)
+        ((uint8_t *)value)[i] = (uint8_t)(number >> (8 * i));
+    return 0;
+}
+
+static int target_read_memory(void *ctx, gdbstub_thread thread, uint64_t address, void *bytes,
+                              size_t size, size_t *got)
+{
+    const struct target *target = ctx;
+    const struct {
+        uint64_t start;
+        const uint8_t *bytes;
+        size_t size;
+    } blocks[] = {{MACHINE_CODE, machine_program(), MACHINE_CODE_SIZE},
+                  {MACHINE_DATA, target->machine.data, MACHINE_DATA_SIZE}};
+
+    (void)thread;
+    for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+        uint64_t offset = address - blocks[i].start;
+        if (offset >= blocks[i].size)
+            continue;
+        *got = size < blocks[i].size - offset ? size : blocks[i].size - offset;
+        memcpy(bytes, blocks[i].bytes + offset, *got);
+        return 0;
+    }
+    return -EFAULT;
+}
+
+/* ---- monitor commands ---- */
+
+static int command_where(void *ctx, const char *args, struct gdbstub_console *console,
+                         struct gdbstub_reason *reason)
+{
+    const struct target *target = ctx;
+
+    (void)args, (void)reason;
+    gdbstub_console_print(console, "step %zu, pc %#llx\n", target->machine.position,
+                          (unsigned long long)target->machine.pc);
+    return 0;
+}
+
+static int command_goto(void *ctx, const char *args, struct gdbstub_console *console,
+                        struct gdbstub_reason *reason)
+{
+    struct machine *machine = &((struct target *)ctx)->machine;
+    char *end;
+    unsigned long step = strtoul(args, &end, 0);
+
+    if (end == args || *end != '\0') {
+        gdbstub_reason_set(reason, "goto: \"%s\" is not a number of steps", args);
+        return -EINVAL;
+    }
+    while (machine->position > step)
+        machine_step_back(machine);
+    while (machine->position < step && !machine_at_end(machine))
+        machine_step(machine);
+    return command_where(ctx, "", console, reason);
+}
+
+static const struct gdbstub_command commands[] = {
+    {"goto", "N", "go to the position after N steps", command_goto},
+    {"where", NULL, "say where the machine stands", command_where},
+};
+
+/* ---- the whole ---- */
+
+static const struct gdbstub_target_ops ops = {
+    .size = sizeof(ops),
+    .read_register = target_read_register,
+    .read_memory = target_read_memory,
+    .resume = target_resume,
+    .run = target_run,
+    .interrupt = target_interrupt,
+    .can_reverse = true,
+    .insert_breakpoint = target_insert,
+    .remove_breakpoint = target_remove,
+    .clear_breakpoints = target_clear,
+};
+
+static const struct gdbstub_description description = {
+    .architecture = "i386:x86-64",
+    .osabi = "none",
+    .triple = "x86_64-unknown-none",
+    .registers = registers,
+    .register_count = sizeof(registers) / sizeof(registers[0]),
+    .features = features,
+    .feature_count = sizeof(features) / sizeof(features[0]),
+};
+
+void target_init(struct target *target, struct gdbstub_config *config)
+{
+    machine_init(&target->machine);
+    target->breakpoint_count = 0;
+    config->ops = &ops;
+    config->ctx = target;
+    config->description = &description;
+    config->commands = commands;
+    config->command_count = sizeof(commands) / sizeof(commands[0]);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GDBSTUB_EXAMPLE_TARGET_H
+#define GDBSTUB_EXAMPLE_TARGET_H
+
+#include "gdbstub.h"
+#include "machine.h"
+
+#define TARGET_BREAKPOINTS_MAX 64u
+
+/** A machine as a target of libgdbstub. */
+struct target {
+    struct machine machine;
+    struct gdbstub_breakpoint breakpoints[TARGET_BREAKPOINTS_MAX];
+    size_t breakpoint_count;
+    struct gdbstub_resume request;
+    bool moved; /**< since the request */
+};
+
+/** Fills *target, and what a configuration says about it: ops, ctx, description, commands. */
+void target_init(struct target *target, struct gdbstub_config *config);
+
+#endif
