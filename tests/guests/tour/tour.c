@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tour.h"
+
+#include "../guest_status.h"
+#include "insn.h"
+
+#define SHUTDOWN 2 /* SCHEDOP_shutdown */
+#define POWEROFF 0
+#define CMDLINE_OFFSET 24 /* of cmdline_paddr in hvm_start_info */
+
+struct tour_result tour_result;
+volatile uint64_t progress;
+volatile uint64_t spin_rounds;
+
+/* What each visit saw. */
+struct step {
+    const char *name;
+    uint64_t digest;
+};
+
+static const struct visit {
+    const char *name;
+    uint64_t (*run)(void);
+} visits[] = {
+    {"cpuid", visit_cpuid},
+    {"rdtsc", visit_rdtsc},
+    {"caches", visit_caches},
+    {"monitor-mwait", visit_monitor_mwait},
+    {"vmx", visit_vmx},
+    {"vmcall", visit_vmcall},
+    {"msrs", visit_msrs},
+    {"cr0", visit_cr0},
+    {"cr4", visit_cr4},
+    {"xsetbv", visit_xsetbv},
+    {"fpu", visit_fpu},
+    {"drs", visit_drs},
+    {"silent", visit_silent},
+    {"ports", visit_ports},
+    {"string-ports", visit_string_ports},
+    {"ept-read", visit_ept_read},
+    {"ept-write", visit_ept_write},
+    {"ept-fetch", visit_ept_fetch},
+    {"mmio", visit_mmio},
+    {"page-fault", visit_page_fault},
+    {"lapic", visit_lapic},
+    {"debug-traps", visit_debug_traps},
+    {"user-mode", visit_user_mode},
+    {"hlt", visit_hlt},
+    {"interrupt-window", visit_interrupt_window},
+    {"tpr-threshold", visit_tpr_threshold},
+    {"nmi-window", visit_nmi_window},
+};
+
+#define VISITS (sizeof visits / sizeof visits[0])
+
+struct step trail[VISITS];
+
+void check(bool ok, uint32_t line)
+{
+    if (ok)
+        return;
+    if (tour_result.failures++ == 0)
+        tour_result.first_failed_line = line;
+}
+
+/* FNV-1a, by 8 bytes. */
+uint64_t mix(uint64_t digest, uint64_t value)
+{
+    return (digest ^ value) * 0x100000001b3u;
+}
+
+static void report(enum guest_status_code code)
+{
+    volatile struct guest_status *status =
+        (volatile struct guest_status *)(HIGH + GUEST_STATUS_GPA);
+
+    status->code = code;
+    status->line = tour_result.first_failed_line;
+    status->value = tour_result.checksum;
+    status->magic = GUEST_STATUS_MAGIC;
+}
+
+static void power_off(void)
+{
+    uint32_t reason = POWEROFF;
+
+    for (;;)
+        hypercall(HYPERCALL_SCHED_OP, SHUTDOWN, (uint64_t)&reason, 0);
+}
+
+static void finish(void)
+{
+    bool passed = tour_result.failures == 0 && tour_result.visits == VISITS;
+
+    tour_result.magic = passed ? TOUR_PASS : TOUR_FAIL;
+    report(passed ? GUEST_PASS : GUEST_FAIL);
+    power_off();
+}
+
+void give_up(uint32_t line)
+{
+    check(false, line);
+    finish();
+}
+
+static void take_tour(void)
+{
+    tour_result.magic = TOUR_RUNNING;
+    EXPECT(task_switches == 1);
+    for (size_t i = 0; i < VISITS; i++) {
+        progress = i + 1;
+        trail[i].name = visits[i].name;
+        trail[i].digest = visits[i].run();
+        tour_result.checksum = mix(tour_result.checksum, trail[i].digest);
+        tour_result.visits++;
+    }
+    finish();
+}
+
+/* Exits without end.  Each round has some: with interrupts off a guest that never exits is never
+ * interrupted in Bochs. */
+static void spin(void)
+{
+    for (;;) {
+        spin_rounds++;
+        cpuid(0, 0);
+        outb(NO_DEVICE_PORT, (uint8_t)spin_rounds);
+    }
+}
+
+/* No interrupt table: the fault, the double fault and the shutdown follow each other. */
+static void triple_fault(void)
+{
+    const struct table_register none = {0};
+
+    lidt(&none);
+    undefined_instruction();
+    give_up(__LINE__);
+}
+
+static uint32_t own_domain(void)
+{
+    uint32_t domain = cpuid(XEN_CPUID_BASE + 4, 0).ecx;
+
+    forget_registers();
+    return domain;
+}
+
+/* Tell dom0 that a fork may be taken, and wait until this is the fork: it has another domain
+ * number. */
+static void wait_for_fork(void)
+{
+    uint32_t parent = own_domain();
+
+    report(GUEST_READY);
+    while (own_domain() == parent)
+        ;
+    take_tour();
+}
+
+static bool text_ends(const char *text, const char *end)
+{
+    const char *last = text;
+
+    for (const char *p = text, *q = end;; p++, q++) {
+        if (*q == '\0')
+            return *p == '\0';
+        if (*p != *q) {
+            if (*last == '\0')
+                return false;
+            p = last++;
+            q = end - 1;
+        }
+    }
+}
+
+void tour_main(uint32_t start_info)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } modes[] = {
+        {"mode=wait", wait_for_fork},
+        {"mode=spin", spin},
+        {"mode=triple-fault", triple_fault},
+    };
+    uint64_t cmdline = *(const uint64_t *)(HIGH + start_info + CMDLINE_OFFSET);
+
+    traps_init();
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
+        if (text_ends((const char *)(HIGH + cmdline), modes[i].name))
+            modes[i].run();
+    take_tour();
+}
