@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "db.h"
 
+#include "file_check.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -150,4 +152,5 @@ void xrw_db_text(sqlite3_stmt *stmt, int column, char *text, size_t bytes)
     const unsigned char *value = sqlite3_column_text(stmt, column);
 
     (void)snprintf(text, bytes, "%s", value ? (const char *)value : "");
+    xrw_file_clean_text(text);
 }

@@ -79,7 +79,7 @@ void xrw_db_bind_known(sqlite3_stmt *stmt, int parameter, bool known, uint64_t v
 void xrw_db_bind_text(sqlite3_stmt *stmt, int parameter, const char *text);
 uint64_t xrw_db_u64(sqlite3_stmt *stmt, int column);
 bool xrw_db_is_null(sqlite3_stmt *stmt, int column);
-/* Copy a text column, cut to bytes; empty for NULL. */
+/* Copy a text column, cut to bytes, without control characters; empty for NULL. */
 void xrw_db_text(sqlite3_stmt *stmt, int column, char *text, size_t bytes);
 
 /* ---- writing --------------------------------------------------------- */

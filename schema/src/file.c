@@ -174,13 +174,19 @@ static int open_immutable(struct xrw_store *store, struct xrw_error *err)
     return ret;
 }
 
+/* One long transaction over a recording that nobody writes: it cannot change under us, and a read
+ * saves taking its locks. */
+static int hold(struct xrw_store *store, struct xrw_error *err)
+{
+    return xrw_db_exec(store, "BEGIN", "opening it", err);
+}
+
 int xrw_store_open(struct xrw_store **out, const char *path, struct xrw_error *err)
 {
+    struct xrw_file_state file = {0};
     struct xrw_store *store;
-    bool wal = false;
-    int ret;
+    int ret = xrw_file_check(path, &file, err);
 
-    ret = xrw_file_check(path, &wal, err);
     if (ret)
         return ret;
     store = allocate(path, err);
@@ -188,9 +194,12 @@ int xrw_store_open(struct xrw_store **out, const char *path, struct xrw_error *e
         return -ENOMEM;
     ret = try_open(store, store->path, 0, err);
     if (ret == -EROFS)
-        ret = wal ? xrw_file_needs_folder(path, err) : open_immutable(store, err);
+        ret = file.wal ? xrw_file_needs_folder(path, err) : open_immutable(store, err);
+    if (!ret && !file.wal_mode)
+        ret = hold(store, err);
     if (ret) {
-        xrw_file_clean_text(err);
+        if (err)
+            xrw_file_clean_text(err->text);
         release(store);
         return ret;
     }
@@ -201,6 +210,7 @@ int xrw_store_open(struct xrw_store **out, const char *path, struct xrw_error *e
 int xrw_store_refresh(struct xrw_store *store, struct xrw_error *err)
 {
     memset(&store->last_run, 0, sizeof store->last_run);
+    /* Who can add exits can change the structure too. */
     return store->writable ? 0 : xrw_db_verify(store, err);
 }
 

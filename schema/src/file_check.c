@@ -15,6 +15,7 @@
 /* Source: SQLite, "Database File Format", section "The Database Header". */
 #define HEADER_BYTES 100u
 #define OFFSET_PAGE_SIZE 16u
+#define OFFSET_READ_VERSION 19u
 #define OFFSET_CHANGE_COUNTER 24u
 #define OFFSET_PAGES 28u
 #define OFFSET_USER_VERSION 60u
@@ -85,7 +86,8 @@ static int check_header(const char *path, const uint8_t *header, uint64_t size, 
     return 0;
 }
 
-static int check_open_file(int fd, const char *path, bool *wal, struct xrw_error *err)
+static int check_open_file(int fd, const char *path, struct xrw_file_state *file,
+                           struct xrw_error *err)
 {
     uint8_t header[HEADER_BYTES];
     struct stat st;
@@ -104,11 +106,12 @@ static int check_open_file(int fd, const char *path, bool *wal, struct xrw_error
         return xrw_error_set(err, -EINVAL, "%s: not a recording: the file is empty", path);
     if ((size_t)got < sizeof header)
         return xrw_error_set(err, -EINVAL, "%s: not a recording: only %zd bytes long", path, got);
-    *wal = sibling_bytes(path, "-wal") > 0;
-    return check_header(path, header, (uint64_t)st.st_size, *wal, err);
+    file->wal_mode = header[OFFSET_READ_VERSION] == 2;
+    file->wal = sibling_bytes(path, "-wal") > 0;
+    return check_header(path, header, (uint64_t)st.st_size, file->wal, err);
 }
 
-int xrw_file_check(const char *path, bool *wal, struct xrw_error *err)
+int xrw_file_check(const char *path, struct xrw_file_state *file, struct xrw_error *err)
 {
     /* Not blocking: a FIFO would wait for a writer. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -119,7 +122,7 @@ int xrw_file_check(const char *path, bool *wal, struct xrw_error *err)
         return xrw_error_set(err, ret, "%s: %s%s", path, strerror(-ret),
                              ret == -EACCES ? "; you need permission to read it" : "");
     }
-    ret = check_open_file(fd, path, wal, err);
+    ret = check_open_file(fd, path, file, err);
     close(fd);
     return ret;
 }
@@ -173,11 +176,9 @@ uint64_t xrw_file_bytes(const char *path)
            sibling_bytes(path, "-shm");
 }
 
-void xrw_file_clean_text(struct xrw_error *err)
+void xrw_file_clean_text(char *text)
 {
-    if (!err)
-        return;
-    for (char *c = err->text; *c; c++)
+    for (char *c = text; *c; c++)
         if (((unsigned char)*c < ' ' && *c != '\n') || *c == 0x7f)
             *c = '?';
 }

@@ -10,9 +10,13 @@
 
 struct xrw_store;
 
-/* Check that path is a readable recording of this format and whole.  *wal: a write-ahead log with
- * something in it lies beside it. */
-int xrw_file_check(const char *path, bool *wal, struct xrw_error *err);
+struct xrw_file_state {
+    bool wal_mode; /* being recorded, or cut off: others may write */
+    bool wal;      /* a write-ahead log with something in it lies beside it */
+};
+
+/* Check that path is a readable recording of this format and whole, and in which state it is. */
+int xrw_file_check(const char *path, struct xrw_file_state *file, struct xrw_error *err);
 
 /* Why a recording could not be created; returns -system. */
 int xrw_file_create_error(const char *path, int system, struct xrw_error *err);
@@ -26,8 +30,8 @@ char *xrw_file_immutable_uri(const char *path);
 /* Bytes of the file and its journals. */
 uint64_t xrw_file_bytes(const char *path);
 
-/* Replace control characters, which a hostile file can bring into SQLite's messages. */
-void xrw_file_clean_text(struct xrw_error *err);
+/* Replace control characters: a hostile file must not reach the terminal through its texts. */
+void xrw_file_clean_text(char *text);
 
 /* Add the page of zeros, which is page 0. */
 int xrw_page_add_zero(struct xrw_store *store, struct xrw_error *err);

@@ -249,6 +249,7 @@ int xrw_store_query(struct xrw_store *store, const char *sql, uint64_t max_rows,
         ret = run_statement(store, stmt, max_rows, max_ms, row, ctx, err);
     sqlite3_finalize(stmt);
     store->in_query = false;
-    xrw_file_clean_text(err);
+    if (err)
+        xrw_file_clean_text(err->text);
     return ret;
 }

@@ -8,17 +8,15 @@
 #include <string.h>
 
 /* Nothing more is taken after a failure: what would follow would have a hole. */
-static int fail(struct xrw_store *store, int error, struct xrw_error *err)
+static void give_up(struct xrw_store *store, int error, const char *text)
 {
     struct xrw_store_writer *writer = &store->writer;
-    struct xrw_error text = {""};
 
     if (!sqlite3_get_autocommit(store->db))
         (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     writer->in_transaction = false;
     writer->failed = error;
-    (void)snprintf(writer->failure, sizeof writer->failure, "%s", err ? err->text : text.text);
-    return error;
+    (void)snprintf(writer->failure, sizeof writer->failure, "%s", text);
 }
 
 int xrw_db_insert(struct xrw_store *store, sqlite3_stmt *stmt, const char *doing,
@@ -31,8 +29,8 @@ int xrw_db_insert(struct xrw_store *store, sqlite3_stmt *stmt, const char *doing
     sqlite3_clear_bindings(stmt);
     if (!ret)
         return 0;
-    (void)xrw_error_set(err, ret, "%s", local.text);
-    return fail(store, ret, &local);
+    give_up(store, ret, local.text);
+    return xrw_error_set(err, ret, "%s", local.text);
 }
 
 int xrw_db_write(struct xrw_store *store, struct xrw_error *err)

@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -232,12 +235,39 @@ static void what_does_not_fit_at_all_leaves_nothing(void **state)
     assert_int_equal(access(sample_path("nothing.db"), F_OK), -1);
 }
 
+/* A small tmpfs, seen by this process alone. */
+static void on_a_small_device_what_is_committed_stays(void **state)
+{
+    char folder[160];
+    xrw_exit_id committed = 0, told;
+    int pipes[2];
+
+    (void)state;
+    (void)snprintf(folder, sizeof folder, "%s", sample_path("small"));
+    assert_int_equal(mkdir(folder, 0755), 0);
+    if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("tmpfs", folder, "tmpfs", 0, "size=1500k")) {
+        print_message("no right to mount: skipped\n");
+        skip();
+    }
+    assert_int_equal(pipe(pipes), 0);
+    assert_int_equal(record(sample_path("small/full.db"), pipes[1], 2000), -ENOSPC);
+    (void)close(pipes[1]);
+    while (read(pipes[0], &told, sizeof told) == sizeof told)
+        committed = told;
+    (void)close(pipes[0]);
+    assert_true(committed > 0);
+    assert_int_equal(assert_whole(sample_path("small/full.db"), committed), committed);
+    assert_int_equal(umount(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_at_any_time_it_opens),
         cmocka_unit_test(when_the_device_is_full_what_is_committed_stays),
         cmocka_unit_test(what_does_not_fit_at_all_leaves_nothing),
+        cmocka_unit_test(on_a_small_device_what_is_committed_stays),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
