@@ -27,15 +27,20 @@ static int paging_mode(const struct xrw_registers *regs, struct paging_mode *mod
 {
     uint64_t cr4 = regs->value[XRW_REG_cr4];
 
-    if (!regs->known[XRW_REG_cr4] || !regs->known[XRW_REG_cr3] || !regs->known[XRW_REG_efer])
+    if (!regs->known[XRW_REG_cr4] || !regs->known[XRW_REG_cr3])
         return -ENODATA;
-    if (regs->value[XRW_REG_efer] & EFER_LMA)
-        *mode = cr4 & CR4_LA57 ? (struct paging_mode){5, 9, 8, 57, 3}
-                               : (struct paging_mode){4, 9, 8, 48, 3};
-    else if (cr4 & CR4_PAE)
-        *mode = (struct paging_mode){3, 9, 8, 32, 2};
-    else
+    if (!(cr4 & CR4_PAE)) { /* nor is it long mode, then */
         *mode = (struct paging_mode){2, 10, 4, 32, cr4 & CR4_PSE ? 2 : 1};
+        return 0;
+    }
+    if (!regs->known[XRW_REG_efer])
+        return -ENODATA;
+    if (!(regs->value[XRW_REG_efer] & EFER_LMA))
+        *mode = (struct paging_mode){3, 9, 8, 32, 2};
+    else if (cr4 & CR4_LA57)
+        *mode = (struct paging_mode){5, 9, 8, 57, 3};
+    else
+        *mode = (struct paging_mode){4, 9, 8, 48, 3};
     return 0;
 }
 
@@ -43,6 +48,7 @@ static bool is_canonical(const struct paging_mode *mode, xrw_gva gva)
 {
     if (mode->linear_bits == 32)
         return gva >> 32 == 0;
+
     uint64_t top = gva >> (mode->linear_bits - 1);
     return top == 0 || top == UINT64_MAX >> (mode->linear_bits - 1);
 }

@@ -17,29 +17,63 @@ enum xrw_vmx_reason {
     XRW_VMX_EXCEPTION_NMI = 0,
     XRW_VMX_EXTERNAL_INTERRUPT = 1,
     XRW_VMX_TRIPLE_FAULT = 2,
+    XRW_VMX_INIT = 3,
+    XRW_VMX_SIPI = 4,
+    XRW_VMX_IO_SMI = 5,
+    XRW_VMX_OTHER_SMI = 6,
     XRW_VMX_INTERRUPT_WINDOW = 7,
     XRW_VMX_NMI_WINDOW = 8,
     XRW_VMX_TASK_SWITCH = 9,
     XRW_VMX_CPUID = 10,
+    XRW_VMX_GETSEC = 11,
     XRW_VMX_HLT = 12,
+    XRW_VMX_INVD = 13,
     XRW_VMX_INVLPG = 14,
+    XRW_VMX_RDPMC = 15,
     XRW_VMX_RDTSC = 16,
     XRW_VMX_VMCALL = 18,
+    XRW_VMX_VMCLEAR = 19,
+    XRW_VMX_VMPTRLD = 21,
+    XRW_VMX_VMPTRST = 22,
+    XRW_VMX_VMREAD = 23,
+    XRW_VMX_VMWRITE = 25,
+    XRW_VMX_VMXON = 27,
     XRW_VMX_CR_ACCESS = 28,
     XRW_VMX_DR_ACCESS = 29,
     XRW_VMX_IO_INSTRUCTION = 30,
     XRW_VMX_MSR_READ = 31,
     XRW_VMX_MSR_WRITE = 32,
+    XRW_VMX_INVALID_GUEST_STATE = 33,
+    XRW_VMX_MSR_LOADING = 34,
+    XRW_VMX_MWAIT = 36,
+    XRW_VMX_MONITOR_TRAP_FLAG = 37,
+    XRW_VMX_MONITOR = 39,
+    XRW_VMX_PAUSE = 40,
+    XRW_VMX_MCE_DURING_VMENTRY = 41,
+    XRW_VMX_TPR_BELOW_THRESHOLD = 43,
     XRW_VMX_APIC_ACCESS = 44,
+    XRW_VMX_EOI_INDUCED = 45,
     XRW_VMX_GDTR_IDTR_ACCESS = 46,
     XRW_VMX_LDTR_TR_ACCESS = 47,
     XRW_VMX_EPT_VIOLATION = 48,
     XRW_VMX_EPT_MISCONFIG = 49,
+    XRW_VMX_INVEPT = 50,
     XRW_VMX_RDTSCP = 51,
     XRW_VMX_PREEMPTION_TIMER = 52,
+    XRW_VMX_INVVPID = 53,
     XRW_VMX_WBINVD = 54,
     XRW_VMX_XSETBV = 55,
     XRW_VMX_APIC_WRITE = 56,
+    XRW_VMX_RDRAND = 57,
+    XRW_VMX_INVPCID = 58,
+    XRW_VMX_RDSEED = 61,
+    XRW_VMX_PML_FULL = 62,
+    XRW_VMX_XSAVES = 63,
+    XRW_VMX_XRSTORS = 64,
+    XRW_VMX_BUS_LOCK = 74,
+    XRW_VMX_NOTIFY = 75,
+    XRW_VMX_RDMSR_IMM = 84,
+    XRW_VMX_WRMSRNS_IMM = 85,
 };
 
 struct xrw_vmx_reason_info {
@@ -60,20 +94,30 @@ int xrw_vmx_reason_by_name(const char *name);
 
 /*
  * Write what the exit asks for in words, operands decoded, e.g. "OUT port 0xe9 size 1 value 0x41",
- * "WRMSR 0xc0000080 = 0x501", "EPT write gpa 0x1234000 gla 0xffff...".  With the resume state the
- * answer too ("CPUID leaf 0x1 -> eax ...").  Always NUL-terminated; empty for a reason that has
- * no operands.  Returns the length it would have had, as snprintf does.
+ * "WRMSR 0xc0000080 (IA32_EFER) = 0x501", "EPT write gpa 0x1234000 gla 0xffff... not present".
+ * With the resume state the answer too ("CPUID leaf 0x1 subleaf 0x0 -> eax ..."), or "-> not
+ * completed" where the hypervisor left RIP at the instruction, because a fault or another try
+ * follows.  A value that is not known is "?".  ASCII, one line, always NUL-terminated if bytes is
+ * not 0; empty for a reason that has no operands, or if the reason is not known.
+ * Returns the length it would have had, as snprintf does.
  */
 size_t xrw_vmx_describe(const struct xrw_exit *exit, char *text, size_t bytes);
 
-/* Whether this exit is the host's business, not the guest's: external interrupt, NMI to the host,
- * preemption timer, interrupt window.  Such exits fall at no fixed place. */
+/*
+ * Whether this exit is the host's business, not the guest's: external interrupt, NMI or machine
+ * check for the host, SMI, INIT, preemption timer, interrupt or NMI window.  Such exits fall at no
+ * fixed place.  False if what would tell is not known.  Looks at the reason and intr_info only.
+ */
 bool xrw_vmx_is_host_exit(const struct xrw_exit *exit);
 
 /*
  * Whether handling this exit may have written guest memory, so that memory read after it need not
  * be what the guest had at the exit: string input, hypercalls with outputs, emulated memory
- * accesses, task switches.  Conservative: true when in doubt.
+ * accesses, task switches.  Conservative: true when in doubt.  Two things do not count, since they
+ * can happen at any exit: accessed and dirty bits that the hypervisor sets as it follows the
+ * guest's page tables, and words that it keeps up to date in pages which the guest registered for
+ * that (time, runstate, pending events).
+ * Source: Xen 4.17, xen/arch/x86/hvm/vmx/vmx.c, vmx_vmexit_handler().
  */
 bool xrw_vmx_may_write_memory(const struct xrw_exit *exit);
 
