@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "search.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define SLICE_NS 20000000u
+/* Exits looked at between two looks at the clock: by index, or one by one with watchpoints. */
+#define WINDOW_INDEXED 65536u
+#define WINDOW_WALKED 256u
+/* How far to look behind the start for a value to compare with, if it is not known there. */
+#define LOOK_BEHIND 16u
+
+struct xrw_search {
+    struct xrw_timeline *timeline;
+    struct xrw_memory *memory;
+    size_t count;
+    size_t watches;
+    struct xrw_stopper stopper[XRW_STOPPERS_MAX];
+    bool forward;
+    bool step;
+    bool here;
+    xrw_exit_id cursor; /* all up to here has been looked at */
+};
+
+int xrw_search_create(struct xrw_timeline *timeline, struct xrw_memory *memory,
+                      struct xrw_search **out)
+{
+    struct xrw_search *search = calloc(1, sizeof *search);
+
+    if (!search)
+        return -ENOMEM;
+    search->timeline = timeline;
+    search->memory = memory;
+    *out = search;
+    return 0;
+}
+
+void xrw_search_destroy(struct xrw_search *search)
+{
+    if (search)
+        xrw_search_clear(search);
+    free(search);
+}
+
+static struct xrw_stopper *find_stopper(struct xrw_search *search, enum xrw_stopper_kind kind,
+                                        uint64_t address, uint64_t bytes)
+{
+    for (size_t i = 0; i < search->count; i++) {
+        struct xrw_stopper *s = &search->stopper[i];
+
+        if (s->kind == kind && s->address == address &&
+            (kind != XRW_STOPPER_WRITE || s->bytes == bytes))
+            return s;
+    }
+    return NULL;
+}
+
+int xrw_search_insert(struct xrw_search *search, enum xrw_stopper_kind kind, uint64_t address,
+                      uint64_t bytes, bool physical)
+{
+    struct xrw_stopper stopper = {kind, address, bytes, NULL};
+    int ret;
+
+    if (find_stopper(search, kind, address, bytes))
+        return 0;
+    if (search->count == XRW_STOPPERS_MAX)
+        return -ENOSPC;
+    if (kind == XRW_STOPPER_WRITE) {
+        if (bytes > XRW_WATCH_MAX_BYTES)
+            return -EINVAL;
+        ret = xrw_watch_create(address, (size_t)bytes, physical, &stopper.watch);
+        if (ret)
+            return ret;
+        search->watches++;
+    }
+    search->stopper[search->count++] = stopper;
+    return 0;
+}
+
+void xrw_search_remove(struct xrw_search *search, enum xrw_stopper_kind kind, uint64_t address,
+                       uint64_t bytes)
+{
+    struct xrw_stopper *stopper = find_stopper(search, kind, address, bytes);
+
+    if (!stopper)
+        return;
+    if (stopper->watch) {
+        xrw_watch_destroy(stopper->watch);
+        search->watches--;
+    }
+    *stopper = search->stopper[--search->count];
+}
+
+void xrw_search_clear(struct xrw_search *search)
+{
+    for (size_t i = 0; i < search->count; i++)
+        xrw_watch_destroy(search->stopper[i].watch);
+    search->count = search->watches = 0;
+}
+
+/* ---- beginning --------------------------------------------------------- */
+
+static int begin_watch(struct xrw_search *search, struct xrw_watch *watch, struct xrw_error *err)
+{
+    xrw_exit_id at = xrw_timeline_position(search->timeline);
+    struct xrw_exit exit = *xrw_timeline_exit(search->timeline);
+    int ret = xrw_watch_begin(watch, search->memory, search->timeline, &exit, err);
+
+    for (unsigned i = 0; !ret && watch->seen.kind == XRW_VIEW_UNKNOWN && i < LOOK_BEHIND; i++) {
+        ret = xrw_timeline_find(search->timeline, NULL, at, !search->forward, 0, NULL, NULL, &at,
+                                err);
+        if (ret <= 0)
+            break;
+        ret = xrw_store_exit(xrw_timeline_store(search->timeline), at, &exit, err);
+        if (!ret)
+            ret = xrw_watch_begin(watch, search->memory, search->timeline, &exit, err);
+    }
+    return ret < 0 ? ret : 0;
+}
+
+int xrw_search_begin(struct xrw_search *search, bool forward, bool step, bool here,
+                     struct xrw_error *err)
+{
+    int ret = 0;
+
+    search->forward = forward;
+    search->step = step;
+    search->here = here;
+    search->cursor = xrw_timeline_position(search->timeline);
+    for (size_t i = 0; !ret && i < search->count; i++)
+        if (search->stopper[i].watch)
+            ret = begin_watch(search, search->stopper[i].watch, err);
+    return ret;
+}
+
+/* ---- searching --------------------------------------------------------- */
+
+static struct xrw_stopper *breakpoint_at(struct xrw_search *search, const struct xrw_exit *exit)
+{
+    struct xrw_stopper *found = NULL;
+
+    if (!exit->before.known[XRW_REG_rip])
+        return NULL;
+    for (size_t i = 0; i < search->count && !found; i++)
+        if (!search->stopper[i].watch &&
+            search->stopper[i].address == exit->before.value[XRW_REG_rip])
+            found = &search->stopper[i];
+    return found;
+}
+
+/* Stand at an exit and say why. */
+static int arrive(struct xrw_search *search, xrw_exit_id at, enum xrw_hit_kind kind,
+                  const struct xrw_stopper *stopper, struct xrw_hit *hit, struct xrw_error *err)
+{
+    int ret = xrw_timeline_seek(search->timeline, at, err);
+
+    if (ret)
+        return ret;
+    hit->kind = kind;
+    if (stopper)
+        hit->stopper = *stopper;
+    return 1;
+}
+
+/* No position is left in this direction: the last of them is where it ends. */
+static int end_of_history(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error *err)
+{
+    const struct xrw_run *run = xrw_timeline_run(search->timeline);
+    xrw_exit_id at = xrw_timeline_position(search->timeline), edge;
+    xrw_exit_id beyond = search->forward ? run->last_exit + 1 : run->first_exit - 1;
+    int ret = xrw_timeline_find(search->timeline, NULL, beyond, !search->forward, 0, NULL, NULL,
+                                &edge, err);
+
+    if (ret < 0)
+        return ret;
+    /* The edge may lie behind, if the search began at a hidden exit: then it does not move. */
+    if (!ret || (search->forward ? edge < at : edge > at))
+        edge = at;
+    return arrive(search, edge, search->forward ? XRW_HIT_END : XRW_HIT_BEGIN, NULL, hit, err);
+}
+
+/* The nearest breakpoint up to limit.  Returns 1 with *found, 0 or an error. */
+static int nearest_breakpoint(struct xrw_search *search, xrw_exit_id limit, xrw_exit_id *found,
+                              const struct xrw_stopper **stopper, struct xrw_error *err)
+{
+    int any = 0;
+
+    for (size_t i = 0; i < search->count; i++) {
+        const struct xrw_stopper *s = &search->stopper[i];
+        struct xrw_exit_filter filter = {
+            .by_rip = true, .rip_first = s->address, .rip_last = s->address};
+        int ret;
+
+        if (s->watch)
+            continue;
+        ret = xrw_timeline_find(search->timeline, &filter, search->cursor, search->forward, limit,
+                                NULL, NULL, found, err);
+        if (ret < 0)
+            return ret;
+        if (ret) {
+            any = 1;
+            limit = *found;
+            *stopper = s;
+        }
+    }
+    return any;
+}
+
+/* Look at all watchpoints at one position, so that each has seen it; the first hit counts. */
+static int look(struct xrw_search *search, const struct xrw_exit *exit,
+                const struct xrw_stopper **stopper, xrw_exit_id *last, struct xrw_error *err)
+{
+    int hit = 0;
+
+    for (size_t i = 0; i < search->count; i++) {
+        xrw_exit_id seen;
+        int ret;
+
+        if (!search->stopper[i].watch)
+            continue;
+        ret = xrw_watch_look(search->stopper[i].watch, search->memory, search->timeline, exit,
+                             &seen, err);
+        if (ret < 0)
+            return ret;
+        if (ret && !hit) {
+            hit = 1;
+            *stopper = &search->stopper[i];
+            *last = seen;
+        }
+    }
+    return hit;
+}
+
+/* A watchpoint hit: forward after the change, backward before it. */
+static int arrive_watch(struct xrw_search *search, xrw_exit_id at, xrw_exit_id last,
+                        const struct xrw_stopper *stopper, struct xrw_hit *hit,
+                        struct xrw_error *err)
+{
+    hit->older = search->forward ? last : at;
+    hit->newer = search->forward ? at : last;
+    return arrive(search, at, XRW_HIT_WATCHPOINT, stopper, hit, err);
+}
+
+/* Go one position on.  Returns 1 with *hit, 0 if there was nothing, or an error. */
+static int walk(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error *err)
+{
+    const struct xrw_stopper *stopper;
+    struct xrw_exit exit;
+    xrw_exit_id at, last;
+    int ret = xrw_timeline_find(search->timeline, NULL, search->cursor, search->forward, 0, NULL,
+                                NULL, &at, err);
+
+    if (!ret)
+        return end_of_history(search, hit, err);
+    if (ret > 0)
+        ret = xrw_store_exit(xrw_timeline_store(search->timeline), at, &exit, err);
+    if (!ret)
+        ret = look(search, &exit, &stopper, &last, err);
+    if (ret < 0)
+        return ret;
+    search->cursor = at;
+    if (ret)
+        return arrive_watch(search, at, last, stopper, hit, err);
+    stopper = search->step ? NULL : breakpoint_at(search, &exit);
+    if (stopper)
+        return arrive(search, at, XRW_HIT_BREAKPOINT, stopper, hit, err);
+    return search->step ? arrive(search, at, XRW_HIT_STEP, NULL, hit, err) : 0;
+}
+
+/* Skip to the next breakpoint by index.  As walk(). */
+static int skip(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error *err)
+{
+    const struct xrw_run *run = xrw_timeline_run(search->timeline);
+    const struct xrw_stopper *stopper;
+    xrw_exit_id limit, found;
+    int ret;
+
+    if (search->forward) {
+        if (search->cursor >= run->last_exit && (ret = xrw_timeline_refresh(search->timeline, err)))
+            return ret;
+        if (search->cursor >= run->last_exit)
+            return end_of_history(search, hit, err);
+        limit = run->last_exit - search->cursor > WINDOW_INDEXED ? search->cursor + WINDOW_INDEXED
+                                                                 : run->last_exit;
+    } else {
+        if (search->cursor <= run->first_exit)
+            return end_of_history(search, hit, err);
+        limit = search->cursor - run->first_exit > WINDOW_INDEXED ? search->cursor - WINDOW_INDEXED
+                                                                  : run->first_exit;
+    }
+    ret = nearest_breakpoint(search, limit, &found, &stopper, err);
+    if (ret > 0)
+        return arrive(search, found, XRW_HIT_BREAKPOINT, stopper, hit, err);
+    if (!ret)
+        search->cursor = limit;
+    return ret;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int xrw_search_slice(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error *err)
+{
+    bool by_index = !search->watches && !search->step;
+    uint64_t end = now_ns() + SLICE_NS;
+    struct xrw_hit found = {0};
+    int ret = 0;
+
+    if (search->here) {
+        const struct xrw_exit *exit = xrw_timeline_exit(search->timeline);
+        const struct xrw_stopper *stopper = breakpoint_at(search, exit);
+
+        search->here = false;
+        if (stopper)
+            ret = arrive(search, exit->id, XRW_HIT_BREAKPOINT, stopper, &found, err);
+    }
+    while (!ret && now_ns() < end)
+        for (unsigned i = 0; !ret && i < (by_index ? 1 : WINDOW_WALKED); i++)
+            ret = by_index ? skip(search, &found, err) : walk(search, &found, err);
+    if (ret > 0)
+        *hit = found;
+    return ret;
+}
