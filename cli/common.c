@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "commands.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int xrw_cli_fail(const struct xrw_error *err)
+{
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "xenrewind: %s\n", err->text);
+    return XRW_CLI_FAILED;
+}
+
+int xrw_cli_usage(const char *command, const char *format, ...)
+{
+    va_list args;
+
+    (void)fprintf(stderr, "xenrewind %s: ", command);
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fprintf(stderr, "\nTry `xenrewind %s --help'.\n", command);
+    return XRW_CLI_USAGE;
+}
+
+const char *xrw_cli_file(const char *command, int argc, char **argv, int optind_now)
+{
+    if (argc - optind_now == 1)
+        return argv[optind_now];
+    (void)xrw_cli_usage(command, argc == optind_now ? "which recording?"
+                                                    : "one recording at a time, please");
+    return NULL;
+}
+
+int xrw_cli_number(const char *text, uint64_t *number)
+{
+    unsigned long long value;
+    char *end;
+
+    if (*text < '0' || *text > '9')
+        return -EINVAL;
+    errno = 0;
+    value = strtoull(text, &end, text[0] == '0' && (text[1] | 32) == 'x' ? 16 : 10);
+    if (errno || *end)
+        return -EINVAL;
+    *number = value;
+    return 0;
+}
+
+int xrw_cli_finish(void)
+{
+    if (!fflush(stdout) && !ferror(stdout))
+        return XRW_CLI_OK;
+    if (errno == EPIPE)
+        return XRW_CLI_OK;
+    (void)fprintf(stderr, "xenrewind: cannot write the output: %s\n", strerror(errno));
+    return XRW_CLI_FAILED;
+}
