@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "commands.h"
+#include "json.h"
+
+#include "xrw/recorder.h"
+#include "xrw/vmx.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage_text[] =
+    "usage: xenrewind record (--parent ID | --domain ID) [OPTIONS] [-o FILE]\n"
+    "\n"
+    "Forks a Xen domain and records every VM exit of the fork: registers before and after, and\n"
+    "memory.  The parent is frozen meanwhile; afterwards the fork is gone and the parent goes on.\n"
+    "Needs dom0 of Xen 4.17 with VM forks and the patches in xen-patch/4.17.\n"
+    "\n"
+    "what to record\n"
+    "  --parent ID            fork this domain\n"
+    "  --domain ID            record this domain itself, a fork made by another tool; it goes on\n"
+    "  --allow-interrupts     let interrupts into the fork (blocked otherwise)\n"
+    "  --memory exit          memory as of every exit (the default)\n"
+    "  --memory every=N       ... of every N-th exit, and the last one\n"
+    "  --memory end|none      ... of the last one; or the base image only\n"
+    "\n"
+    "when to stop (at the first that holds; also when the guest ends, and at Ctrl-C)\n"
+    "  --exits N              after N exits\n"
+    "  --seconds S            after S seconds\n"
+    "  --until-rip ADDR       at an exit with this instruction pointer\n"
+    "  --until-reason NAME    at an exit for this reason, e.g. VMCALL\n"
+    "  --idle-seconds S       when no exit came for S seconds; 0: wait for ever (default 5)\n"
+    "\n"
+    "where to\n"
+    "  -o, --output FILE      the recording (default recording.db)\n"
+    "  --force                replace FILE if it exists\n"
+    "  --symbols FILE         name the guest's symbol file in the recording, for gdb\n"
+    "  --guest-name TEXT      name the guest in the recording\n"
+    "  --keep                 leave the fork there, paused\n"
+    "  --each-exit COMMAND    a shell command that gets a line `EXIT DOMAIN' on its input at each\n"
+    "                         exit, while the fork is held, and answers with a line\n"
+    "  --quiet                no progress, no summary\n"
+    "  --json                 the summary as one JSON object on standard output";
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGHUP, &action, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+struct arguments {
+    struct xrw_record_options options;
+    bool quiet, json, tty;
+    double last_line; /* when progress was last shown where there is no terminal */
+};
+
+/* ---- progress -------------------------------------------------------- */
+
+#define LINE_SECONDS 5.0
+
+static void show_progress(void *ctx, const struct xrw_record_progress *progress)
+{
+    struct arguments *args = ctx;
+    double rate = progress->seconds > 0 ? (double)progress->exits / progress->seconds : 0;
+
+    if (!args->tty && progress->seconds - args->last_line < LINE_SECONDS)
+        return;
+    args->last_line = progress->seconds;
+    (void)fprintf(stderr,
+                  "%s%" PRIu64 " exits, %.0f/s, %" PRIu64 " private pages, %.1f MiB, %.0f s%s",
+                  args->tty ? "\r\033[K" : "", progress->exits, rate, progress->private_pages,
+                  (double)progress->file_bytes / 1048576, progress->seconds, args->tty ? "" : "\n");
+}
+
+static void show_notice(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)fprintf(stderr, "xenrewind: note: %s\n", text);
+}
+
+static void show_summary(const struct arguments *args, const struct xrw_record_result *result)
+{
+    const struct xrw_record_progress *progress = &result->progress;
+
+    (void)fprintf(
+        stderr,
+        "%s%s: %" PRIu64 " exits in %.1f s, %.1f MiB, %" PRIu64 " private pages; stopped: %s\n",
+        args->tty ? "\r\033[K" : "", args->options.path, progress->exits, progress->seconds,
+        (double)progress->file_bytes / 1048576, progress->private_pages, result->stop_detail);
+}
+
+static int print_json(const struct arguments *args, const struct xrw_record_result *result)
+{
+    json_t *object = json_object();
+    struct xrw_error err = {""};
+    int rc;
+
+    json_object_set_new(object, "file", xrw_json_text(args->options.path));
+    json_object_set_new(object, "exits", xrw_json_u64(result->progress.exits));
+    json_object_set_new(object, "seconds", json_real(result->progress.seconds));
+    json_object_set_new(object, "private_pages", xrw_json_u64(result->progress.private_pages));
+    json_object_set_new(object, "file_bytes", xrw_json_u64(result->progress.file_bytes));
+    json_object_set_new(object, "stop", xrw_json_text(result->stop));
+    json_object_set_new(object, "stop_detail", xrw_json_text(result->stop_detail));
+    rc = xrw_json_print(object, 0, &err);
+    json_decref(object);
+    return rc ? xrw_cli_fail(&err) : xrw_cli_finish();
+}
+
+/* ---- arguments ------------------------------------------------------- */
+
+enum option_id {
+    OPT_PARENT = 256,
+    OPT_DOMAIN,
+    OPT_INTERRUPTS,
+    OPT_MEMORY,
+    OPT_EXITS,
+    OPT_SECONDS,
+    OPT_RIP,
+    OPT_REASON,
+    OPT_IDLE,
+    OPT_FORCE,
+    OPT_SYMBOLS,
+    OPT_NAME,
+    OPT_KEEP,
+    OPT_EACH,
+    OPT_QUIET,
+    OPT_JSON,
+};
+
+static const struct option long_options[] = {
+    {"parent", required_argument, NULL, OPT_PARENT},
+    {"domain", required_argument, NULL, OPT_DOMAIN},
+    {"allow-interrupts", no_argument, NULL, OPT_INTERRUPTS},
+    {"memory", required_argument, NULL, OPT_MEMORY},
+    {"exits", required_argument, NULL, OPT_EXITS},
+    {"seconds", required_argument, NULL, OPT_SECONDS},
+    {"until-rip", required_argument, NULL, OPT_RIP},
+    {"until-reason", required_argument, NULL, OPT_REASON},
+    {"idle-seconds", required_argument, NULL, OPT_IDLE},
+    {"output", required_argument, NULL, 'o'},
+    {"force", no_argument, NULL, OPT_FORCE},
+    {"symbols", required_argument, NULL, OPT_SYMBOLS},
+    {"guest-name", required_argument, NULL, OPT_NAME},
+    {"keep", no_argument, NULL, OPT_KEEP},
+    {"each-exit", required_argument, NULL, OPT_EACH},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+#define DOMID_MAX 0x7fefu /* Xen's DOMID_FIRST_RESERVED - 1 */
+
+static int parse_domain(const char *text, uint32_t *domain)
+{
+    uint64_t number;
+
+    if (xrw_cli_number(text, &number) || number == 0 || number > DOMID_MAX)
+        return xrw_cli_usage("record", "%s is not the id of a domain (1 to %u)", text, DOMID_MAX);
+    *domain = (uint32_t)number;
+    return 0;
+}
+
+static int parse_positive(const char *option, const char *text, uint64_t *number)
+{
+    if (xrw_cli_number(text, number) || *number == 0)
+        return xrw_cli_usage("record", "--%s takes a whole number from 1 on, not %s", option, text);
+    return 0;
+}
+
+static int parse_seconds(const char *option, const char *text, double *seconds)
+{
+    char *end;
+
+    *seconds = strtod(text, &end);
+    if (end == text || *end || !(*seconds >= 0 && *seconds < 1e9))
+        return xrw_cli_usage("record", "--%s takes a number of seconds, not %s", option, text);
+    return 0;
+}
+
+static int parse_memory(const char *text, struct xrw_record_options *options)
+{
+    static const struct {
+        const char *name;
+        enum xrw_record_memory memory;
+    } names[] = {{"exit", XRW_RECORD_MEMORY_EXIT},
+                 {"end", XRW_RECORD_MEMORY_END},
+                 {"none", XRW_RECORD_MEMORY_NONE}};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(text, names[i].name)) {
+            options->memory = names[i].memory;
+            return 0;
+        }
+    options->memory = XRW_RECORD_MEMORY_EVERY;
+    if (!strncmp(text, "every=", 6))
+        return parse_positive("memory every", text + 6, &options->memory_every);
+    return xrw_cli_usage("record", "--memory takes exit, every=N, end or none, not %s", text);
+}
+
+static int parse_rip(const char *text, struct xrw_record_options *options)
+{
+    if (xrw_cli_number(text, &options->rip))
+        return xrw_cli_usage("record", "--until-rip takes an address, not %s", text);
+    options->until_rip = true;
+    return 0;
+}
+
+static int parse_reason(const char *text, struct xrw_record_options *options)
+{
+    options->until_reason = xrw_vmx_reason_by_name(text);
+    if (options->until_reason < 0)
+        return xrw_cli_usage("record", "%s is no exit reason (CPUID, VMCALL, EPT_VIOLATION, ...)",
+                             text);
+    return 0;
+}
+
+/* Options that take a value; 0 or an exit code. */
+static int parse_value(int id, const char *value, struct xrw_record_options *o)
+{
+    switch (id) {
+    case OPT_PARENT:
+        return parse_domain(value, &o->parent);
+    case OPT_DOMAIN:
+        return parse_domain(value, &o->fork);
+    case OPT_MEMORY:
+        return parse_memory(value, o);
+    case OPT_EXITS:
+        return parse_positive("exits", value, &o->max_exits);
+    case OPT_SECONDS:
+        return parse_seconds("seconds", value, &o->max_seconds);
+    case OPT_RIP:
+        return parse_rip(value, o);
+    case OPT_REASON:
+        return parse_reason(value, o);
+    case OPT_IDLE:
+        return parse_seconds("idle-seconds", value, &o->idle_seconds);
+    case OPT_SYMBOLS:
+        o->symbol_file = value;
+        return 0;
+    case OPT_NAME:
+        o->guest_name = value;
+        return 0;
+    case OPT_EACH:
+        o->each_exit = value;
+        return 0;
+    default:
+        o->path = value;
+        return 0;
+    }
+}
+
+static void set_flag(int id, struct arguments *args)
+{
+    switch (id) {
+    case OPT_INTERRUPTS:
+        args->options.allow_interrupts = true;
+        break;
+    case OPT_FORCE:
+        args->options.overwrite = true;
+        break;
+    case OPT_KEEP:
+        args->options.keep = true;
+        break;
+    case OPT_QUIET:
+        args->quiet = true;
+        break;
+    default:
+        args->json = true;
+    }
+}
+
+/* 0, or an exit code; XRW_CLI_OK + help was printed when *done. */
+static int parse(int argc, char **argv, struct arguments *args, bool *done)
+{
+    int id, index = 0, rc = 0;
+
+    optind = 0; /* start anew, whatever was parsed before */
+    while (!rc && (id = getopt_long(argc, argv, "o:h", long_options, &index)) != -1) {
+        if (id == 'h') {
+            *done = true;
+            (void)puts(usage_text);
+            return xrw_cli_finish();
+        }
+        if (id == '?')
+            rc = xrw_cli_usage("record", "an option is not understood");
+        else if (id == 'o' || long_options[index].has_arg == required_argument)
+            rc = parse_value(id, optarg, &args->options);
+        else
+            set_flag(id, args);
+    }
+    if (!rc && optind < argc)
+        rc = xrw_cli_usage("record", "%s is not an option (the file is named by -o)", argv[optind]);
+    if (!rc && !args->options.parent && !args->options.fork)
+        rc = xrw_cli_usage("record", "which domain? give --parent ID or --domain ID");
+    if (!rc && args->options.parent && args->options.fork)
+        rc = xrw_cli_usage("record", "--parent and --domain exclude each other");
+    return rc;
+}
+
+/* The command line as one text, for the recording. */
+static void join(char *text, size_t bytes, int argc, char **argv)
+{
+    size_t used = (size_t)snprintf(text, bytes, "xenrewind");
+
+    for (int i = 0; i < argc && used < bytes; i++)
+        used += (size_t)snprintf(text + used, bytes - used, " %s", argv[i]);
+}
+
+int xrw_cli_record(int argc, char **argv)
+{
+    struct arguments args = {
+        .options = {.path = "recording.db", .until_reason = -1, .idle_seconds = 5},
+        .tty = isatty(STDERR_FILENO)};
+    struct xrw_record_result result;
+    struct xrw_error err = {""};
+    char command_line[1024];
+    bool done = false;
+    int rc = parse(argc, argv, &args, &done);
+
+    if (rc || done)
+        return rc;
+    join(command_line, sizeof command_line, argc, argv);
+    args.options.command_line = command_line;
+    args.options.interrupted = &interrupted;
+    args.options.progress = args.quiet ? NULL : show_progress;
+    args.options.notice = show_notice;
+    args.options.ctx = &args;
+    catch_signals();
+    if (xrw_record(&args.options, &result, &err)) {
+        if (args.tty && !args.quiet)
+            (void)fputs("\r\033[K", stderr);
+        return xrw_cli_fail(&err);
+    }
+    if (!args.quiet)
+        show_summary(&args, &result);
+    return args.json ? print_json(&args, &result) : XRW_CLI_OK;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Records the VM exits of a Xen domain's fork into a recording. */
+#ifndef XRW_RECORDER_H
+#define XRW_RECORDER_H
+
+#include "xrw/error.h"
+#include "xrw/types.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* When memory is taken. */
+enum xrw_record_memory {
+    XRW_RECORD_MEMORY_EXIT,  /* at every exit */
+    XRW_RECORD_MEMORY_EVERY, /* at every n-th exit, and at the end */
+    XRW_RECORD_MEMORY_END,   /* at the end */
+    XRW_RECORD_MEMORY_NONE,  /* the base image only */
+};
+
+struct xrw_record_progress {
+    uint64_t exits;
+    uint64_t private_pages; /* of the fork: copied from its parent so far */
+    uint64_t file_bytes;
+    double seconds;
+};
+
+/* Texts may be NULL where not wanted; all pointers belong to the caller. */
+struct xrw_record_options {
+    const char *path;
+    bool overwrite;
+    uint32_t parent; /* domain to fork, if fork is 0 */
+    uint32_t fork;   /* fork that exists: recorded, and left as it is afterwards */
+    bool allow_interrupts;
+    bool keep; /* leave the fork that was made, paused */
+
+    enum xrw_record_memory memory;
+    uint64_t memory_every;
+
+    uint64_t max_exits;  /* 0: no limit */
+    double max_seconds;  /* 0: no limit */
+    double idle_seconds; /* stop when no exit came for so long; 0: never */
+    bool until_rip;
+    xrw_gva rip;
+    int until_reason; /* basic exit reason; negative: none */
+
+    const char *symbol_file, *guest_name, *command_line;
+    const char *each_exit; /* shell command told of every exit while the fork is held */
+
+    const volatile sig_atomic_t *interrupted;                                /* set to end */
+    void (*progress)(void *ctx, const struct xrw_record_progress *progress); /* twice a second */
+    void (*notice)(void *ctx, const char *text);                             /* worth a line */
+    void *ctx;
+};
+
+struct xrw_record_result {
+    struct xrw_record_progress progress;
+    char stop[32]; /* as in struct xrw_run */
+    char stop_detail[128];
+};
+
+/*
+ * Record until a stop condition holds.  Afterwards, whatever happened, the fork that was made is
+ * gone and its parent goes on.  Returns 0 with *result, or a negative errno with err; the recording
+ * then holds what was committed, if it was begun at all (-EEXIST, -ENODEV, -ESRCH, ... come
+ * before).
+ */
+int xrw_record(const struct xrw_record_options *options, struct xrw_record_result *result,
+               struct xrw_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where exits come from.  The pipeline sees this table only: Xen fills it, and a fake for fault
+ * injection in the tests.  Order of calls: start; base; then next, memory, read_physical, resume
+ * for each exit; stop, in every case once start was called, whether it succeeded or not.
+ */
+#ifndef XRW_RECORDER_SOURCE_H
+#define XRW_RECORDER_SOURCE_H
+
+#include "xrw/error.h"
+#include "xrw/exit.h"
+#include "xrw/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A page of guest memory.  forced: known to differ from the parent's even if its content does not.
+ */
+typedef int (*source_page)(void *ctx, xrw_gfn gfn, const uint8_t *page, bool forced,
+                           struct xrw_error *err);
+
+/* A fact about the host or the guest, for `meta`. */
+typedef int (*source_meta)(void *ctx, const char *key, const char *value, struct xrw_error *err);
+
+/* Outcomes of next(). */
+#define SOURCE_TIMEOUT 0
+#define SOURCE_EXIT 1
+#define SOURCE_ENDED 2 /* the guest is gone: shut down or crashed */
+
+struct source_ops {
+    size_t size; /* of this table */
+
+    /* Make the guest ready, not running yet; fills what is known of the run. */
+    int (*start)(void *ctx, struct xrw_run *run, struct xrw_error *err);
+
+    /* Give what is known of the host to set(). */
+    int (*meta)(void *ctx, source_meta set, void *set_ctx, struct xrw_error *err);
+
+    /* Give every page of the guest's memory to page(). */
+    int (*base)(void *ctx, source_page page, void *page_ctx, struct xrw_error *err);
+
+    /* Let the guest run for the first time. */
+    int (*go)(void *ctx, struct xrw_error *err);
+
+    /*
+     * Wait up to timeout_ms for an exit: SOURCE_EXIT with *exit (but id and run) and the FXSAVE
+     * image; the guest is held then, unless the exit has no state after it.
+     */
+    int (*next)(void *ctx, unsigned timeout_ms, struct xrw_exit *exit, uint8_t *fxsave,
+                struct xrw_error *err);
+
+    /* Give every page that changed since the last call (or base) to page(). */
+    int (*memory)(void *ctx, source_page page, void *page_ctx, struct xrw_error *err);
+
+    /* As xrw_read_physical, of the held guest. */
+    int (*read_physical)(void *ctx, xrw_gpa gpa, void *buf, size_t bytes);
+
+    /* Let the guest go on after an exit. */
+    int (*resume)(void *ctx, struct xrw_error *err);
+
+    /* The vCPU's whole context, opaque; *data is the source's, valid until the next call. */
+    int (*context)(void *ctx, const void **data, size_t *bytes, struct xrw_error *err);
+
+    /* How the guest ended, in words; after SOURCE_ENDED. */
+    const char *(*end_text)(void *ctx);
+
+    /* Pages private to the guest, for the progress line. */
+    uint64_t (*private_pages)(void *ctx);
+
+    /* Domain that is recorded. */
+    uint32_t (*domain)(void *ctx);
+
+    /* Take everything down.  Returns 0 or the first error; all is attempted anyway. */
+    int (*stop)(void *ctx, struct xrw_error *err);
+};
+
+struct source {
+    const struct source_ops *ops;
+    void *ctx;
+};
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "xen.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <xen/hvm/hvm_op.h>
+#include <xen/vm_event.h>
+
+int xen_calls_open(struct xen_calls *xen, struct xrw_error *err)
+{
+    *xen = (struct xen_calls){0};
+    /* libxenctrl would print its own opinion of every failure. */
+    xen->logger = (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
+    xen->xch = xc_interface_open(xen->logger, xen->logger, 0);
+    if (xen->xch)
+        xen->fmem = xenforeignmemory_open(xen->logger, 0);
+    if (xen->fmem)
+        xen->call = xencall_open(xen->logger, 0);
+    if (xen->call)
+        xen->buffer = xencall_alloc_buffer_pages(xen->call, 1);
+    if (xen->buffer)
+        return 0;
+
+    int code = errno ? -errno : -ENODEV;
+    xen_calls_close(xen);
+    if (code == -EACCES || code == -EPERM)
+        return xrw_error_set(err, code, "no permission to talk to Xen\nrun this as root in dom0");
+    return xrw_error_set(err, code,
+                         "this is not a Xen host: its control interface cannot be opened (%s)\n"
+                         "recording needs dom0 of Xen 4.17; replaying does not",
+                         strerror(-code));
+}
+
+void xen_calls_close(struct xen_calls *xen)
+{
+    if (xen->buffer)
+        xencall_free_buffer_pages(xen->call, xen->buffer, 1);
+    if (xen->call)
+        xencall_close(xen->call);
+    if (xen->fmem)
+        xenforeignmemory_close(xen->fmem);
+    if (xen->xch)
+        xc_interface_close(xen->xch);
+    if (xen->logger)
+        xtl_logger_destroy(xen->logger);
+    *xen = (struct xen_calls){0};
+}
+
+int xen_domain_info(struct xen_calls *xen, uint32_t domain, xc_domaininfo_t *info)
+{
+    int n = xc_domain_getinfolist(xen->xch, domain, 1, info);
+
+    if (n < 0)
+        return -errno;
+    return n == 1 && info->domain == domain ? 0 : -ESRCH;
+}
+
+int xen_page_type(struct xen_calls *xen, uint32_t domain, xrw_gfn gfn, enum xen_page_type *type)
+{
+    struct xen_hvm_get_mem_type *arg = xen->buffer;
+
+    *arg = (struct xen_hvm_get_mem_type){.domid = (domid_t)domain, .pfn = gfn};
+    if (xencall2(xen->call, __HYPERVISOR_hvm_op, HVMOP_get_mem_type, (uint64_t)(uintptr_t)arg) < 0)
+        return -errno;
+    /* Xen calls a page shared with the parent read-only RAM, and a hole of the fork MMIO. */
+    *type = arg->mem_type == HVMMEM_ram_ro   ? XEN_PAGE_SHARED
+            : arg->mem_type == HVMMEM_ram_rw ? XEN_PAGE_PRIVATE
+                                             : XEN_PAGE_HOLE;
+    return 0;
+}
+
+int xen_vmexit_event(struct xen_calls *xen, uint32_t domain, bool enable, unsigned mode)
+{
+    struct xen_domctl *domctl = xen->buffer;
+
+    memset(domctl, 0, sizeof *domctl);
+    domctl->cmd = XEN_DOMCTL_monitor_op;
+    domctl->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    domctl->domain = (domid_t)domain;
+    domctl->u.monitor_op.op = enable ? XEN_DOMCTL_MONITOR_OP_ENABLE : XEN_DOMCTL_MONITOR_OP_DISABLE;
+    domctl->u.monitor_op.event = XEN_DOMCTL_MONITOR_EVENT_VMEXIT;
+    domctl->u.monitor_op.u.vmexit.sync = (uint8_t)mode;
+    return xencall1(xen->call, __HYPERVISOR_domctl, (uint64_t)(uintptr_t)domctl) < 0 ? -errno : 0;
+}
+
+const uint8_t *xen_map(struct xen_calls *xen, uint32_t domain, const xen_pfn_t *gfns, size_t n,
+                       int *errs)
+{
+    return xenforeignmemory_map(xen->fmem, domain, PROT_READ, n, gfns, errs);
+}
+
+void xen_unmap(struct xen_calls *xen, const uint8_t *pages, size_t n)
+{
+    if (pages)
+        (void)xenforeignmemory_unmap(xen->fmem, (void *)(uintptr_t)pages, n);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "xen.h"
+
+#include "xrw/vmx.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+#include <xen/hvm/save.h>
+
+/* Where each register stands in Xen's record, and how many bytes it has there. */
+#define PLACE(reg, member)                                                                         \
+    {                                                                                              \
+        XRW_REG_##reg, offsetof(struct hvm_hw_cpu, member),                                        \
+            sizeof(((struct hvm_hw_cpu *)0)->member)                                               \
+    }
+#define SEGMENT(segment, prefix)                                                                   \
+    PLACE(segment, prefix##_sel), PLACE(segment##_base, prefix##_base),                            \
+        PLACE(segment##_limit, prefix##_limit), PLACE(segment##_attr, prefix##_arbytes)
+
+static const struct {
+    enum xrw_register reg;
+    size_t offset, bytes;
+} places[] = {
+    PLACE(rax, rax),
+    PLACE(rcx, rcx),
+    PLACE(rdx, rdx),
+    PLACE(rbx, rbx),
+    PLACE(rsp, rsp),
+    PLACE(rbp, rbp),
+    PLACE(rsi, rsi),
+    PLACE(rdi, rdi),
+    PLACE(r8, r8),
+    PLACE(r9, r9),
+    PLACE(r10, r10),
+    PLACE(r11, r11),
+    PLACE(r12, r12),
+    PLACE(r13, r13),
+    PLACE(r14, r14),
+    PLACE(r15, r15),
+    PLACE(rip, rip),
+    PLACE(rflags, rflags),
+    PLACE(cr0, cr0),
+    PLACE(cr2, cr2),
+    PLACE(cr3, cr3),
+    PLACE(cr4, cr4),
+    PLACE(efer, msr_efer),
+    PLACE(dr0, dr0),
+    PLACE(dr1, dr1),
+    PLACE(dr2, dr2),
+    PLACE(dr3, dr3),
+    PLACE(dr6, dr6),
+    PLACE(dr7, dr7),
+    PLACE(star, msr_star),
+    PLACE(lstar, msr_lstar),
+    PLACE(cstar, msr_cstar),
+    PLACE(sfmask, msr_syscall_mask),
+    PLACE(kernel_gs_base, shadow_gs),
+    PLACE(tsc_aux, msr_tsc_aux),
+    PLACE(sysenter_cs, sysenter_cs),
+    PLACE(sysenter_esp, sysenter_esp),
+    PLACE(sysenter_eip, sysenter_eip),
+    PLACE(gdtr_base, gdtr_base),
+    PLACE(gdtr_limit, gdtr_limit),
+    PLACE(idtr_base, idtr_base),
+    PLACE(idtr_limit, idtr_limit),
+    SEGMENT(cs, cs),
+    SEGMENT(ss, ss),
+    SEGMENT(ds, ds),
+    SEGMENT(es, es),
+    SEGMENT(fs, fs),
+    SEGMENT(gs, gs),
+    SEGMENT(ldtr, ldtr),
+    SEGMENT(tr, tr),
+};
+
+/* MSRs that are registers of ours, which the event lacks. */
+#define MSR_CSTAR 0xc0000083u
+#define MSR_SFMASK 0xc0000084u
+#define MSR_TSC_AUX 0xc0000103u
+
+/* Whether handling this exit may have changed a register that only the context has. */
+static bool may_have_changed(const struct xrw_exit *exit, enum xrw_register reg)
+{
+    uint64_t msr = exit->before.value[XRW_REG_rcx] & 0xffffffff;
+
+    switch (xrw_exit_basic_reason(exit)) {
+    case XRW_VMX_MSR_WRITE:
+        return (reg == XRW_REG_cstar && msr == MSR_CSTAR) ||
+               (reg == XRW_REG_sfmask && msr == MSR_SFMASK) ||
+               (reg == XRW_REG_tsc_aux && msr == MSR_TSC_AUX);
+    case XRW_VMX_EXCEPTION_NMI: /* #DB: Xen adds to DR6 when it hands the exception on */
+        return reg == XRW_REG_dr6;
+    case XRW_VMX_TRIPLE_FAULT:
+    case XRW_VMX_INIT:
+    case XRW_VMX_SIPI:
+    case XRW_VMX_TASK_SWITCH:
+    case XRW_VMX_GDTR_IDTR_ACCESS:
+    case XRW_VMX_LDTR_TR_ACCESS:
+        return true;
+    case XRW_VMX_DR_ACCESS: /* a watched or emulated one moves RIP, and the register with it */
+        return exit->after.value[XRW_REG_rip] != exit->before.value[XRW_REG_rip];
+    default:
+        return false;
+    }
+}
+
+int xen_context_read(struct xen_calls *xen, uint32_t domain, struct xrw_exit *exit, uint8_t *fxsave,
+                     struct xrw_error *err)
+{
+    struct hvm_hw_cpu cpu;
+
+    if (xc_domain_hvm_getcontext_partial(xen->xch, domain, HVM_SAVE_CODE(CPU), (uint16_t)exit->vcpu,
+                                         &cpu, sizeof cpu))
+        return xrw_error_set(err, -errno, "cannot read the registers of domain %" PRIu32 ": %s",
+                             domain, strerror(errno));
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        uint64_t value = 0; /* little endian: shorter members fill the low bytes */
+
+        memcpy(&value, (const uint8_t *)&cpu + places[i].offset, places[i].bytes);
+        xrw_registers_set(&exit->after, places[i].reg, value);
+    }
+    memcpy(fxsave, cpu.fpu_regs, XRW_FXSAVE_BYTES);
+    exit->has_after = true;
+    for (int reg = 0; reg < XRW_REGISTER_COUNT; reg++)
+        if (!exit->before.known[reg] && !may_have_changed(exit, reg))
+            xrw_registers_set(&exit->before, reg, exit->after.value[reg]);
+    return 0;
+}

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the tests that run in dom0 share.  Sourced.
+
+# only_domains_left ID...: no other domains but dom0, or fail.
+only_domains_left()
+{
+    left=$(xrw-guest list | cut -d' ' -f1 | tr '\n' ' ')
+    if [ "$left" != "${*:+$* }" ]; then
+        echo "FAIL: domains left: '$left', expected '$*'"
+        xrw-guest list
+        exit 1
+    fi
+}
+
+# refused STATUS PATTERN COMMAND...: COMMAND must exit with STATUS, say PATTERN, in one to three lines,
+# and leave no core dump.
+refused()
+{
+    status=$1
+    pattern=$2
+    shift 2
+    echo "+ $*"
+    got=0
+    "$@" >/tmp/refused.out 2>/tmp/refused.err || got=$?
+    sed 's/^/    /' /tmp/refused.err
+    if [ "$got" != "$status" ]; then
+        echo "FAIL: exit status $got, expected $status"
+        exit 1
+    fi
+    if ! grep -qE -- "$pattern" /tmp/refused.err; then
+        echo "FAIL: the message does not match '$pattern'"
+        exit 1
+    fi
+}
+
+# recorded FILE STOP: FILE is a recording that was closed cleanly and stopped because of STOP.
+recorded()
+{
+    if ! xenrewind info --json "$1" >/tmp/info.json; then
+        echo "FAIL: $1 does not open"
+        exit 1
+    fi
+    if ! grep -q "\"stop\": *\"$2\"" /tmp/info.json; then
+        echo "FAIL: $1 did not stop by '$2':"
+        cat /tmp/info.json
+        exit 1
+    fi
+}
