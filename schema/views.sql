@@ -361,7 +361,8 @@ SELECT id, vcpu,
   rip_hex, insn, rip, run
 FROM state WHERE basic_reason IN (46, 47);
 
--- Each new content of a guest page: seen at that exit, so written since the exit before it.
+-- Each new content of a guest page: seen at that exit, so written since the exit before it (where
+-- run.memory is 'frames': since the frame before it).
 CREATE VIEW memory_write AS
 SELECT v.exit AS id, e.vcpu, iif(v.gfn << 12 IS NULL, NULL, printf('0x%x', v.gfn << 12)) AS gpa_hex,
   round(e.time_ns / 1e6, 3) AS time_ms, x.name AS reason,
@@ -371,4 +372,7 @@ FROM page_version v
 JOIN exit e ON e.id = v.exit
 LEFT JOIN exit_reason x ON x.reason = e.reason & 0xffff
 LEFT JOIN insn i ON i.id = e.insn
-WHERE v.exit > 0;
+WHERE v.exit > 0
+  -- A page that became the fork's own without being changed has a row too.
+  AND v.page IS NOT (SELECT b.page FROM page_version b WHERE b.run = v.run AND b.gfn = v.gfn
+                     AND b.exit < v.exit ORDER BY b.exit DESC LIMIT 1);

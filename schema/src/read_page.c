@@ -128,6 +128,26 @@ static int read_content(struct xrw_store *store, uint64_t id, uint8_t *page, str
     return 0;
 }
 
+/* Earliest version that has this content without a break: a page that became the fork's own
+ * unchanged has a version that begins nothing. */
+static int first_seen(struct xrw_store *store, uint64_t run, xrw_gfn gfn, uint64_t id,
+                      xrw_exit_id version, xrw_exit_id *since, struct xrw_error *err)
+{
+    uint64_t earlier_id = id, earlier = version;
+    int ret = 1;
+
+    while (version > 0 && ret == 1 && earlier_id == id) {
+        version = earlier;
+        if (version > 0)
+            ret = look_up(store, XRW_SQL_PAGE_AS_OF, run, gfn, version - 1, &earlier_id, &earlier,
+                          err);
+    }
+    if (ret < 0)
+        return ret;
+    *since = version;
+    return 0;
+}
+
 int xrw_store_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_id exit,
                    uint8_t *page, xrw_exit_id *since, struct xrw_error *err)
 {
@@ -151,7 +171,7 @@ int xrw_store_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_
         return ret;
     ret = read_content(store, id, page, err);
     if (!ret && since)
-        *since = version;
+        ret = first_seen(store, run, gfn, id, version, since, err);
     return ret;
 }
 

@@ -226,6 +226,7 @@ static void between_frames_only_untouched_pages_are_known(void **state)
 {
     struct xrw_store *store = begin("frames.db", XRW_MEMORY_FRAMES);
     struct xrw_error err = {""};
+    xrw_exit_id since = 99;
 
     (void)state;
     for (xrw_gfn gfn = 1; gfn <= 3; gfn++)
@@ -250,7 +251,14 @@ static void between_frames_only_untouched_pages_are_known(void **state)
     assert_int_equal(page_at(store, 3, 4, NULL), 10);
     assert_int_equal(page_at(store, 3, 3, NULL), 10);
     assert_int_equal(page_at(store, 3, 5, NULL), -ENODATA);
-    assert_int_equal(page_at(store, 3, 8, NULL), 10);
+    assert_int_equal(page_at(store, 3, 8, &since), 10);
+    assert_int_equal(since, 0);
+    assert_int_equal(page_at(store, 2, 8, &since), 8);
+    assert_int_equal(since, 8);
+    /* That page 3 became private is recorded, but it was not written. */
+    assert_int_equal(count(store, "SELECT count(*) FROM page_version WHERE gfn = 3"), 2);
+    assert_int_equal(count(store, "SELECT count(*) FROM memory_write WHERE gfn = 3"), 0);
+    assert_int_equal(count(store, "SELECT count(*) FROM memory_write WHERE gfn = 2"), 2);
     for (xrw_gfn gfn = 1; gfn <= 3; gfn++)
         for (xrw_exit_id id = 9; id <= 10; id++)
             assert_int_equal(page_at(store, gfn, id, NULL), -ENODATA);

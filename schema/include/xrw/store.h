@@ -79,7 +79,12 @@ int xrw_store_open(struct xrw_store **out, const char *path, struct xrw_error *e
  * error of that last commit; the store is gone either way. */
 int xrw_store_close(struct xrw_store *store, struct xrw_error *err);
 
-/* Commit everything added so far. */
+/*
+ * Commit everything added so far.  The caller decides when: every so many exits, or once a second.
+ * Asked for between an exit's memory and the exit, it happens when the exit is added.
+ * After a failure to write (-ENOSPC ...) the store takes nothing more and says so again; what was
+ * committed before is intact, and err tells up to which exit.
+ */
 int xrw_store_commit(struct xrw_store *store, struct xrw_error *err);
 
 /* Size in bytes of the file and what belongs to it (journals) on disk. */
@@ -92,7 +97,8 @@ int xrw_store_refresh(struct xrw_store *store, struct xrw_error *err);
 /* ---- meta: texts by key ---------------------------------------------- */
 
 /* Keys in use: "program", "host_cpu", "hypervisor", "command_line", "symbol_file", "guest_name",
- * "closed" ("1" once ended cleanly); see docs/recording.md. */
+ * "closed" ("1" once ended cleanly: set by xrw_store_close() after the last run was ended); see
+ * docs/recording.md.  Control characters in what is read are replaced by '?'. */
 int xrw_store_set_meta(struct xrw_store *store, const char *key, const char *value,
                        struct xrw_error *err);
 
@@ -101,10 +107,12 @@ int xrw_store_get_meta(struct xrw_store *store, const char *key, char *value, si
 
 /* ---- writing --------------------------------------------------------- */
 
-/* Begin run `run->id`, which must be the next one; ids and counts of *run are taken as they are. */
+/* Begin run `run->id`, which must be the next one, with first_exit the last exit + 1 and last_exit
+ * that - 1 (-EINVAL otherwise). */
 int xrw_store_begin_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err);
 
-/* Write what has changed of the run (stop, end, last exit); on end builds the indexes. */
+/* End the run: write its stop and end (the last exit is the last one added), commit, and build the
+ * indexes.  Memory of an exit that was not added is dropped. */
 int xrw_store_end_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err);
 
 /* Add an exit; its id must be the last one + 1, or 1 for the first (-EINVAL). */
@@ -114,6 +122,8 @@ int xrw_store_add_exit(struct xrw_store *store, const struct xrw_exit *exit, str
  * Add the content of a page of guest memory as it stood at exit `exit` of the run (0: at the
  * start, the base image), unless it equals the version before it; force adds it all the same
  * (a page known to be private to the fork though not changed).  page: XRW_PAGE_BYTES.
+ * exit is 0, an exit of the run, or the next one.  The same content twice is taken once; two
+ * contents at one exit are -EINVAL.
  */
 int xrw_store_add_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_id exit,
                        const uint8_t *page, bool force, struct xrw_error *err);
@@ -206,7 +216,9 @@ typedef int (*xrw_store_row)(void *ctx, int columns, const char *const *names,
 /*
  * Run one SELECT (anything that would write, attach or load is refused: -EPERM).  row is called
  * for each row; it ends the query by returning nonzero, which is returned.  At most max_rows rows
- * (then -EOVERFLOW) and max_ms milliseconds (then -ETIMEDOUT).
+ * (then -EOVERFLOW) and max_ms milliseconds (then -ETIMEDOUT).  -EINVAL: wrong SQL; err has
+ * SQLite's words.  Values are what the file holds, control characters included: clean them for a
+ * terminal.
  */
 int xrw_store_query(struct xrw_store *store, const char *sql, uint64_t max_rows, unsigned max_ms,
                     xrw_store_row row, void *ctx, struct xrw_error *err);
