@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GDBSTUB_TESTS_FAKE_H
+#define GDBSTUB_TESTS_FAKE_H
+
+#include "gdbstub.h"
+
+#define FAKE_MEMORY 0x10000u
+#define FAKE_MEMORY_SIZE 0x9000u
+
+/* A target with every operation, that does what a test tells it and keeps what it was told. */
+struct fake {
+    struct gdbstub_target_ops ops; /* a test may take operations away before it opens a client */
+    struct gdbstub_description description;
+    struct gdbstub_config config;
+
+    uint8_t registers[2][32]; /* of threads 1 and 2 */
+    uint8_t memory[FAKE_MEMORY_SIZE];
+    const char *refusal; /* write_*, insert_* and resume fail with this */
+
+    int resumes;
+    struct gdbstub_resume request;
+    int runs;
+    int runs_needed; /* run reports `stop` in this call; 0: never */
+    int run_error;
+    struct gdbstub_stop stop;
+    int interrupts;
+    int inserts;
+    int removes;
+    int clears;
+    int restarts;
+    int announces;
+    struct gdbstub_breakpoint breakpoint; /* the last one */
+    size_t monitor_bytes;                 /* how much `monitor flood` prints */
+    char monitor_args[64];
+};
+
+/* Index and size of the fake's registers: pc (8 bytes), sp (8), flags (4), wide (10), lost (2). */
+enum { FAKE_PC, FAKE_SP, FAKE_FLAGS, FAKE_WIDE, FAKE_LOST };
+
+void fake_init(struct fake *fake);
+
+/* An `announce` operation, which fake_init leaves out. */
+void fake_announce(void *ctx, const struct gdbstub_stop *stop, struct gdbstub_console *console);
+
+#endif
