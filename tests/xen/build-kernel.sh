@@ -38,7 +38,7 @@ build()
     logged "$1/log" make -s allnoconfig KCONFIG_ALLCONFIG="$here/kernel.config"
     check_config "$here/kernel.config" .config
     say "building Linux $version for dom0 and guests (about 4 min; log: $1/log)"
-    logged "$1/log" make -s -j"$(nproc)" KCFLAGS="-fdebug-prefix-map=$1/src=linux-6.1" vmlinux
+    logged "$1/log" make -j"$(nproc)" KCFLAGS="-fdebug-prefix-map=$1/src=linux-6.1" vmlinux
     cp vmlinux .config "$1"
     objcopy --strip-all vmlinux "$1/vmlinux-boot"
     cd "$here"

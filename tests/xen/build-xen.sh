@@ -34,6 +34,6 @@ build()
 source=$("$here/debian-source.sh" xen)
 version=$(cat "$source/version")
 series=$(patch_files)
-# shellcheck disable=SC2086 -- a list of files
+# shellcheck disable=SC2086 # a list of files
 artefact xen "$(hash_of "$version" "$here/build-xen.sh" "$here/xen.config" $series)" build
 echo "$ARTEFACT"
