@@ -37,7 +37,7 @@ class Cli(unittest.TestCase):
 
 class Help(Cli):
     def test_help_and_version(self):
-        for arguments in (["--help"], ["help"], ["help", "replay"], ["replay", "--help"], ["info", "--help"], ["exits", "--help"]):
+        for arguments in (["--help"], ["help"], ["help", "replay"], ["replay", "--help"], ["info", "--help"], ["exits", "--help"], ["record", "--help"]):
             with self.subTest(arguments):
                 done = xenrewind(*arguments)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -125,6 +125,19 @@ class Exits(Cli):
             db.execute("UPDATE insn SET text = char(27) || 'c'")
         for command in ("info", "exits"):
             self.assertNotIn("\x1b", xenrewind(command, harmed).stdout)
+
+
+class Record(Cli):
+    def test_called_wrongly(self):
+        for arguments in ([], ["--nonsense"], ["--parent", "x"], ["--parent", "1", "--exits", "x"]):
+            with self.subTest(arguments):
+                self.assertEqual(xenrewind("record", *arguments, cwd=path("")).returncode, 2)
+
+    @unittest.skipIf(os.path.exists("/proc/xen/capabilities"), "this host has Xen")
+    def test_a_host_without_xen(self):
+        done = xenrewind("record", "--parent", "1", "-o", path("no-xen.db"))
+        self.assert_fails(done, "Xen")
+        self.assertFalse(os.path.exists(path("no-xen.db")))
 
 
 class BadRecordings(Cli):
