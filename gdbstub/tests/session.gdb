@@ -1,0 +1,85 @@
+# Both ways by instruction; what is not there is unavailable.
+info registers rip rax cs steps
+print $eflags
+x/2xb 0x2000
+x/xb 0x2080
+x/4xb 0x207e
+stepi
+stepi
+stepi
+print $rax
+reverse-stepi
+print $rax
+# The ends of history.
+reverse-stepi
+reverse-stepi
+reverse-stepi
+reverse-continue
+continue
+stepi
+print $rdx
+# Breakpoints, backward and forward; the one under the pc does not count backward.
+break *0x1009
+reverse-continue
+print $rax
+reverse-continue
+print $rax
+reverse-continue
+print $rax
+reverse-continue
+continue
+continue
+print $steps
+# Consecutive breakpoints, each hit once in each direction.
+break *0x100c
+continue
+continue
+continue
+continue
+reverse-continue
+reverse-continue
+reverse-continue
+delete
+hbreak *0x1015
+continue
+delete
+# A watchpoint: after the write forward, before it backward.
+reverse-continue
+watch *(char *) 0x2010
+continue
+print $rip
+continue
+continue
+continue
+reverse-continue
+print $rip
+reverse-continue
+reverse-continue
+reverse-continue
+delete
+rwatch *(char *) 0x2010
+continue
+delete
+# Bigger moves.
+advance *0x1015
+set exec-direction reverse
+stepi
+set exec-direction forward
+tbreak *0x1012
+reverse-continue
+find 0x1000, +36, (char) 4, (char) 1
+find 0x1000, +36, (char) 0x77
+info threads
+# The monitor; a jump behind gdb's back needs a flush.
+monitor help
+monitor goto 4
+maintenance flush register-cache
+print $steps
+monitor goto nowhere
+monitor gone
+monitor where
+# Nothing can be changed.
+set var $rax = 1
+set var *(char *) 0x2000 = 1
+print $rax
+detach
