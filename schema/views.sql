@@ -3,10 +3,13 @@
 -- A column called NAME is the number, NAME_hex the same for the eye; id is always the exit's.
 
 -- Every exit in one wide row: all registers before and after its handling, as numbers.
+-- moved: RIP did, so that the instruction has been carried out and the registers hold its answer.
+-- Where it stayed a fault or another try follows, and what they hold is no answer.
 CREATE VIEW state AS
 SELECT e.id, e.run, e.vcpu, e.reason & 0xffff AS basic_reason, i.text AS insn,
   iif(e.rip IS NULL, NULL, printf('0x%x', e.rip)) AS rip_hex,
   r.exit IS NOT NULL AS has_after,
+  CASE r.unknown >> 16 & 1 WHEN 0 THEN coalesce(r.rip, e.rip) <> e.rip END AS moved,
   e.time_ns, e.tsc, e.reason, e.qualification, e.gpa, e.gla, e.intr_info, e.intr_error, e.idt_info,
   e.idt_error, e.insn_len, e.insn_info, e.interruptibility, e.entry_intr_info, e.entry_error,
   e.entry_tsc, e.entry_tsc_offset, e.entries,
@@ -164,12 +167,16 @@ CREATE VIEW cpuid AS
 SELECT id, vcpu,
   iif(leaf IS NULL, NULL, printf('0x%x', leaf)) AS leaf_hex,
   iif(subleaf IS NULL, NULL, printf('0x%x', subleaf)) AS subleaf_hex,
-  iif(eax IS NULL, NULL, printf('0x%x', eax)) AS eax_hex, iif(ebx IS NULL, NULL, printf('0x%x', ebx)) AS ebx_hex,
-  iif(ecx IS NULL, NULL, printf('0x%x', ecx)) AS ecx_hex, iif(edx IS NULL, NULL, printf('0x%x', edx)) AS edx_hex,
-  rip_hex, insn, leaf, subleaf, eax, ebx, ecx, edx, rip, run
+  iif(eax IS NULL, NULL, printf('0x%x', eax)) AS eax_hex,
+  iif(ebx IS NULL, NULL, printf('0x%x', ebx)) AS ebx_hex,
+  iif(ecx IS NULL, NULL, printf('0x%x', ecx)) AS ecx_hex,
+  iif(edx IS NULL, NULL, printf('0x%x', edx)) AS edx_hex,
+  rip_hex, insn, moved, leaf, subleaf, eax, ebx, ecx, edx, rip, run
 FROM (SELECT *, rax & 0xffffffff AS leaf, rcx & 0xffffffff AS subleaf,
-        after_rax & 0xffffffff AS eax, after_rbx & 0xffffffff AS ebx,
-        after_rcx & 0xffffffff AS ecx, after_rdx & 0xffffffff AS edx
+        iif(moved, after_rax & 0xffffffff, NULL) AS eax,
+        iif(moved, after_rbx & 0xffffffff, NULL) AS ebx,
+        iif(moved, after_rcx & 0xffffffff, NULL) AS ecx,
+        iif(moved, after_rdx & 0xffffffff, NULL) AS edx
       FROM state WHERE basic_reason = 10);
 
 -- IN, OUT, INS, OUTS.  Of a string operation: where its memory is and how many were left to do.
@@ -178,14 +185,15 @@ CREATE VIEW io AS
 SELECT id, vcpu, iif(port IS NULL, NULL, printf('0x%x', port)) AS port_hex, direction, size,
   iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex,
   string, rep, count, iif(address IS NULL, NULL, printf('0x%x', address)) AS address_hex,
-  rip_hex, insn, port, value, address, rip, run
+  rip_hex, insn, moved, port, value, address, rip, run
 FROM (SELECT *, qualification >> 16 & 0xffff AS port,
         CASE qualification >> 3 & 1 WHEN 0 THEN 'out' WHEN 1 THEN 'in' END AS direction,
         (qualification & 7) + 1 AS size,
         qualification >> 4 & 1 AS string, qualification >> 5 & 1 AS rep,
         CASE qualification >> 3 & 3
           WHEN 0 THEN rax & ((1 << 8 * ((qualification & 7) + 1)) - 1)
-          WHEN 1 THEN after_rax & ((1 << 8 * ((qualification & 7) + 1)) - 1) END AS value,
+          WHEN 1 THEN iif(moved, after_rax & ((1 << 8 * ((qualification & 7) + 1)) - 1), NULL)
+        END AS value,
         CASE qualification >> 4 & 3 WHEN 1 THEN 1 WHEN 3 THEN rcx END AS count,
         iif(qualification >> 4 & 1, gla, NULL) AS address
       FROM state WHERE basic_reason = 30);
@@ -194,10 +202,10 @@ FROM (SELECT *, qualification >> 16 & 0xffff AS port,
 CREATE VIEW msr AS
 SELECT id, vcpu, direction, iif(msr IS NULL, NULL, printf('0x%x', msr)) AS msr_hex,
   iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex,
-  rip_hex, insn, msr, value, rip, run
+  rip_hex, insn, moved, msr, value, rip, run
 FROM (SELECT *, rcx & 0xffffffff AS msr, iif(basic_reason = 31, 'read', 'write') AS direction,
-        iif(basic_reason = 31, (after_rdx << 32) | (after_rax & 0xffffffff),
-                               (rdx << 32) | (rax & 0xffffffff)) AS value
+        CASE WHEN basic_reason = 32 THEN (rdx << 32) | (rax & 0xffffffff)
+          WHEN moved THEN (after_rdx << 32) | (after_rax & 0xffffffff) END AS value
       FROM state WHERE basic_reason IN (31, 32));
 
 -- Accesses to CR0, CR3, CR4 and CR8.  after: the control register as the guest goes on.
@@ -207,7 +215,7 @@ SELECT id, vcpu, 'cr' || cr AS register, access,
   iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex,
   iif(before IS NULL, NULL, printf('0x%x', before)) AS before_hex,
   iif(after IS NULL, NULL, printf('0x%x', after)) AS after_hex,
-  rip_hex, insn, cr, value, before, after, rip, run
+  rip_hex, insn, moved, cr, value, before, after, rip, run
 FROM (SELECT *, qualification & 15 AS cr,
         CASE qualification >> 4 & 3
           WHEN 0 THEN 'write' WHEN 1 THEN 'read' WHEN 2 THEN 'clts' WHEN 3 THEN 'lmsw' END AS access,
@@ -217,7 +225,7 @@ FROM (SELECT *, qualification & 15 AS cr,
     WHEN 5 THEN rbp WHEN 6 THEN rsi WHEN 7 THEN rdi WHEN 8 THEN r8 WHEN 9 THEN r9
     WHEN 10 THEN r10 WHEN 11 THEN r11 WHEN 12 THEN r12 WHEN 13 THEN r13 WHEN 14 THEN r14
     WHEN 15 THEN r15 END
-          WHEN 1 THEN CASE qualification >> 8 & 15
+          WHEN 1 THEN CASE iif(moved, qualification >> 8 & 15, NULL)
     WHEN 0 THEN after_rax WHEN 1 THEN after_rcx WHEN 2 THEN after_rdx WHEN 3 THEN after_rbx
     WHEN 4 THEN after_rsp WHEN 5 THEN after_rbp WHEN 6 THEN after_rsi WHEN 7 THEN after_rdi
     WHEN 8 THEN after_r8 WHEN 9 THEN after_r9 WHEN 10 THEN after_r10 WHEN 11 THEN after_r11
@@ -233,7 +241,7 @@ FROM (SELECT *, qualification & 15 AS cr,
 CREATE VIEW dr_access AS
 SELECT id, vcpu, 'dr' || dr AS register, access,
   iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex,
-  rip_hex, insn, dr, value, rip, run
+  rip_hex, insn, moved, dr, value, rip, run
 FROM (SELECT *, qualification & 7 AS dr,
         CASE qualification >> 4 & 1 WHEN 0 THEN 'write' WHEN 1 THEN 'read' END AS access,
         CASE qualification >> 4 & 1
@@ -242,7 +250,7 @@ FROM (SELECT *, qualification & 7 AS dr,
     WHEN 5 THEN rbp WHEN 6 THEN rsi WHEN 7 THEN rdi WHEN 8 THEN r8 WHEN 9 THEN r9
     WHEN 10 THEN r10 WHEN 11 THEN r11 WHEN 12 THEN r12 WHEN 13 THEN r13 WHEN 14 THEN r14
     WHEN 15 THEN r15 END
-          WHEN 1 THEN CASE qualification >> 8 & 15
+          WHEN 1 THEN CASE iif(moved, qualification >> 8 & 15, NULL)
     WHEN 0 THEN after_rax WHEN 1 THEN after_rcx WHEN 2 THEN after_rdx WHEN 3 THEN after_rbx
     WHEN 4 THEN after_rsp WHEN 5 THEN after_rbp WHEN 6 THEN after_rsi WHEN 7 THEN after_rdi
     WHEN 8 THEN after_r8 WHEN 9 THEN after_r9 WHEN 10 THEN after_r10 WHEN 11 THEN after_r11
@@ -312,25 +320,28 @@ SELECT id, vcpu, CASE number
     WHEN 34 THEN 'hvm_op' WHEN 35 THEN 'sysctl' WHEN 36 THEN 'domctl' WHEN 37 THEN 'kexec_op'
     WHEN 38 THEN 'tmem_op' WHEN 39 THEN 'argo_op' WHEN 40 THEN 'xenpmu_op' WHEN 41 THEN 'dm_op'
     WHEN 42 THEN 'hypfs_op' END AS name,
-  iif(arg1 IS NULL, NULL, printf('0x%x', arg1)) AS arg1_hex, iif(arg2 IS NULL, NULL, printf('0x%x', arg2)) AS arg2_hex,
-  iif(arg3 IS NULL, NULL, printf('0x%x', arg3)) AS arg3_hex, iif(arg4 IS NULL, NULL, printf('0x%x', arg4)) AS arg4_hex,
+  iif(arg1 IS NULL, NULL, printf('0x%x', arg1)) AS arg1_hex,
+  iif(arg2 IS NULL, NULL, printf('0x%x', arg2)) AS arg2_hex,
+  iif(arg3 IS NULL, NULL, printf('0x%x', arg3)) AS arg3_hex,
+  iif(arg4 IS NULL, NULL, printf('0x%x', arg4)) AS arg4_hex,
   iif(arg5 IS NULL, NULL, printf('0x%x', arg5)) AS arg5_hex, result,
-  rip_hex, insn, number, arg1, arg2, arg3, arg4, arg5, long_mode, rip, run
-FROM (SELECT *, rax & 0xffffffff AS number,
+  rip_hex, insn, moved, number, arg1, arg2, arg3, arg4, arg5, long_mode, rip, run
+FROM (SELECT *, iif(long_mode, rax, rax & 0xffffffff) AS number,
         iif(long_mode, rdi, rbx & 0xffffffff) AS arg1,
         iif(long_mode, rsi, rcx & 0xffffffff) AS arg2,
         iif(long_mode, rdx, rdx & 0xffffffff) AS arg3,
         iif(long_mode, r10, rsi & 0xffffffff) AS arg4,
         iif(long_mode, r8, rdi & 0xffffffff) AS arg5,
-        iif(long_mode, after_rax, ((after_rax & 0xffffffff) << 32) >> 32) AS result
+        CASE WHEN moved AND long_mode THEN after_rax
+          WHEN moved THEN ((after_rax & 0xffffffff) << 32) >> 32 END AS result
       FROM (SELECT *, coalesce((efer >> 10) & (cs_attr >> 9) & 1, 1) AS long_mode FROM state
             WHERE basic_reason = 18));
 
 -- RDTSC and RDTSCP that exit: the time that the guest was told.
 CREATE VIEW tsc_read AS
 SELECT id, vcpu, iif(basic_reason = 16, 'rdtsc', 'rdtscp') AS kind,
-  (after_rdx << 32) | (after_rax & 0xffffffff) AS value,
-  iif(basic_reason = 51, after_rcx & 0xffffffff, NULL) AS aux,
+  iif(moved, (after_rdx << 32) | (after_rax & 0xffffffff), NULL) AS value,
+  iif(moved AND basic_reason = 51, after_rcx & 0xffffffff, NULL) AS aux,
   rip_hex, insn, rip, run
 FROM state WHERE basic_reason IN (16, 51);
 

@@ -189,6 +189,7 @@ struct tour_stop {
     uint64_t gpa, gla;             /* 0: not known */
     uint32_t intr_info, insn_info; /* 0: not known */
     uint32_t entry_intr_info;      /* 0: not known */
+    bool stays;                    /* RIP: not carried out */
     const char *text;
 };
 
@@ -270,6 +271,7 @@ static const struct tour_stop tour[] = {
      .entry_intr_info = 0x800000f3,
      .text = "ret"},
     {.reason = XRW_VMX_WBINVD, .text = "wbinvd"},
+    {.reason = XRW_VMX_MSR_READ, .rcx = 0xbad, .stays = true, .text = "rdmsr"},
 };
 
 #define STOPS (sizeof tour / sizeof *tour)
@@ -309,7 +311,8 @@ static void tour_exit(xrw_exit_id id, const struct tour_stop *stop, struct xrw_e
     exit->after = exit->before;
     xrw_registers_set(&exit->after, XRW_REG_rax, stop->after_rax);
     xrw_registers_set(&exit->after, XRW_REG_rdx, stop->after_rdx);
-    xrw_registers_set(&exit->after, XRW_REG_rip, exit->before.value[XRW_REG_rip] + 2);
+    xrw_registers_set(&exit->after, XRW_REG_rip,
+                      exit->before.value[XRW_REG_rip] + (stop->stays ? 0 : 2));
     if (stop->reason == XRW_VMX_CR_ACCESS && stop->qualification == 0)
         xrw_registers_set(&exit->after, XRW_REG_cr0, stop->rax);
 }

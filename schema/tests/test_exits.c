@@ -3,6 +3,8 @@
 #include "sample.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static int set_up(void **state)
@@ -55,6 +57,58 @@ static void random_exits_come_back(void **state)
     assert_int_equal(xrw_store_exit(store, 0, &read, &err), -ENOENT);
     assert_int_equal(xrw_store_exit(store, UINT64_MAX, &read, &err), -ENOENT);
     assert_true(read.id == UINT64_C(0x5a5a5a5a5a5a5a5a));
+    assert_done(xrw_store_close(store, &err), err);
+}
+
+struct upright {
+    const struct xrw_exit *exit;
+    unsigned reg;
+};
+
+static void assert_value(const char *text, bool known, uint64_t value)
+{
+    char expected[32] = "";
+
+    if (known)
+        (void)snprintf(expected, sizeof expected, "%" PRId64, (int64_t)value);
+    assert_string_equal(text ? text : "", expected);
+}
+
+static int compare_register(void *ctx, int columns, const char *const *names,
+                            const char *const *values)
+{
+    struct upright *upright = ctx;
+    const struct xrw_exit *exit = upright->exit;
+    unsigned reg = upright->reg++;
+
+    (void)columns;
+    (void)names;
+    assert_string_equal(values[0], xrw_register_table[reg].name);
+    assert_value(values[1], exit->before.known[reg], exit->before.value[reg]);
+    assert_value(values[2], exit->has_after && exit->after.known[reg], exit->after.value[reg]);
+    return 0;
+}
+
+/* The views are SQL of their own: they must say what the library says. */
+static void the_views_agree_with_the_library(void **state)
+{
+    struct xrw_error err = {""};
+    struct xrw_store *store;
+
+    (void)state;
+    sample_recording(sample_path("views.db"), sample_seed(), 60);
+    assert_done(xrw_store_open(&store, sample_path("views.db"), &err), err);
+    for (xrw_exit_id id = 1; id <= 60; id++) {
+        struct xrw_exit exit;
+        struct upright upright = {&exit, 0};
+        char sql[96];
+
+        assert_done(xrw_store_exit(store, id, &exit, &err), err);
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT register, before, after FROM registers WHERE id = %" PRIu64, id);
+        assert_done(xrw_store_query(store, sql, 1000, 5000, compare_register, &upright, &err), err);
+        assert_int_equal(upright.reg, XRW_REGISTER_COUNT);
+    }
     assert_done(xrw_store_close(store, &err), err);
 }
 
@@ -214,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_exits_come_back),
+        cmocka_unit_test(the_views_agree_with_the_library),
         cmocka_unit_test(known_and_unknown_are_told_apart_after_the_exit),
         cmocka_unit_test(exits_must_follow_one_another),
         cmocka_unit_test(runs_come_back),
