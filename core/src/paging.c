@@ -77,8 +77,10 @@ int xrw_paging_translate(const struct xrw_registers *regs, xrw_gva gva, xrw_read
     if (!regs->known[XRW_REG_cr0])
         return -ENODATA;
     if (!(regs->value[XRW_REG_cr0] & CR0_PG)) {
-        *gpa = gva & 0xffffffffu;
-        return gva >> 32 ? -EFAULT : 0;
+        if (gva >> 32)
+            return -EFAULT;
+        *gpa = gva;
+        return 0;
     }
     if ((rc = paging_mode(regs, &mode)) != 0)
         return rc;
