@@ -30,7 +30,7 @@ enum boot_layout {
 
 enum memory_type { TYPE_RAM = 1, TYPE_RESERVED = 2 };
 
-int fail(int error, const char *format, ...)
+int complain(int error, const char *format, ...)
 {
     va_list args;
 
@@ -58,7 +58,7 @@ static int create_domain(xc_interface *xch, uint32_t *domid)
     uint32_t created = 0;
 
     if (xc_domain_create(xch, &created, &config))
-        return fail(errno, "cannot create a domain");
+        return complain(errno, "cannot create a domain");
     *domid = created;
     return 0;
 }
@@ -69,13 +69,14 @@ static int populate(xc_interface *xch, uint32_t domid, uint64_t pages)
     int rc;
 
     if (!gfns)
-        return fail(ENOMEM, "memory of the guest");
+        return complain(ENOMEM, "memory of the guest");
     for (uint64_t i = 0; i < pages; i++)
         gfns[i] = i;
     /* Order 0: a fork shares and copies single pages. */
     rc = xc_domain_populate_physmap_exact(xch, domid, pages, 0, 0, gfns);
     if (rc)
-        fail(errno, "cannot give the domain %llu MiB", (unsigned long long)(pages * PAGE / MIB));
+        complain(errno, "cannot give the domain %llu MiB",
+                 (unsigned long long)(pages * PAGE / MIB));
     free(gfns);
     return rc ? -1 : 0;
 }
@@ -84,15 +85,15 @@ static int populate(xc_interface *xch, uint32_t domid, uint64_t pages)
 static int configure(xc_interface *xch, uint32_t domid, uint64_t pages)
 {
     if (xc_domain_max_vcpus(xch, domid, 1))
-        return fail(errno, "cannot give the domain a vCPU");
+        return complain(errno, "cannot give the domain a vCPU");
     if (xc_domain_setmaxmem(xch, domid, (pages + 1024) * PAGE / 1024))
-        return fail(errno, "cannot set the domain's memory limit");
+        return complain(errno, "cannot set the domain's memory limit");
     if (xc_domain_set_tsc_info(xch, domid, TSC_MODE_ALWAYS_EMULATE, 0, 0, 0))
-        return fail(errno, "cannot have RDTSC emulated");
+        return complain(errno, "cannot have RDTSC emulated");
     if (populate(xch, domid, pages))
         return -1;
     if (xc_hvm_param_set(xch, domid, HVM_PARAM_MONITOR_RING_PFN, pages))
-        return fail(errno, "cannot set the monitor ring page");
+        return complain(errno, "cannot set the monitor ring page");
     return 0;
 }
 
@@ -108,8 +109,8 @@ static int load_initrd(const char *path, uint8_t *ram, uint64_t ram_bytes, uint6
     at = image.bytes < ram_bytes ? (ram_bytes - image.bytes) & ~(PAGE - 1) : 0;
     if (at < kernel_end) {
         free(image.data);
-        return fail(0, "%s: does not fit into the guest's memory: give it more with --memory",
-                    path);
+        return complain(0, "%s: does not fit into the guest's memory: give it more with --memory",
+                        path);
     }
     memcpy(ram + at, image.data, image.bytes);
     *module = (struct hvm_modlist_entry){.paddr = at, .size = image.bytes};
@@ -135,7 +136,7 @@ static int write_boot_information(const struct guest_spec *spec, uint8_t *ram, u
     struct hvm_modlist_entry module;
 
     if (strlen(spec->cmdline) >= CMDLINE_MAX)
-        return fail(0, "the command line is longer than %d characters", CMDLINE_MAX - 1);
+        return complain(0, "the command line is longer than %d characters", CMDLINE_MAX - 1);
     if (spec->initrd) {
         if (load_initrd(spec->initrd, ram, ram_bytes, kernel_end, &module))
             return -1;
@@ -171,14 +172,14 @@ static int load_memory(const struct xen_handles *xen, const struct guest_spec *s
     int rc = -1;
 
     if (!gfns)
-        return fail(ENOMEM, "memory of the guest");
+        return complain(ENOMEM, "memory of the guest");
     for (uint64_t i = 0; i < pages; i++)
         gfns[i] = i;
     ram = xenforeignmemory_map(xen->fmem, domid, PROT_READ | PROT_WRITE, pages, gfns, NULL);
     if (ram)
         rc = load(spec, ram, pages * PAGE, entry);
     else
-        fail(errno, "cannot map the guest's memory");
+        complain(errno, "cannot map the guest's memory");
     if (ram)
         xenforeignmemory_unmap(xen->fmem, ram, pages);
     free(gfns);
@@ -226,7 +227,7 @@ static int load_cpu(xc_interface *xch, uint32_t domid, uint32_t entry)
 
     if (!context || xc_domain_hvm_getcontext(xch, domid, context, (uint32_t)bytes) < 0) {
         free(context);
-        return fail(errno, "cannot read the vCPU's state");
+        return complain(errno, "cannot read the vCPU's state");
     }
     memcpy(&records, context, sizeof records.header_descriptor + sizeof records.header);
     free(context);
@@ -236,7 +237,7 @@ static int load_cpu(xc_interface *xch, uint32_t domid, uint32_t entry)
     records.end_descriptor.length = HVM_SAVE_LENGTH(END);
     records.cpu = pvh_entry_state(entry);
     if (xc_domain_hvm_setcontext(xch, domid, (uint8_t *)&records, sizeof records))
-        return fail(errno, "cannot set the vCPU's state");
+        return complain(errno, "cannot set the vCPU's state");
     return 0;
 }
 

@@ -35,6 +35,6 @@ int guest_create(const struct xen_handles *xen, const struct guest_spec *spec, u
  *
  * @return -1
  */
-int fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int complain(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

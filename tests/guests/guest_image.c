@@ -18,16 +18,16 @@ int image_read(const char *path, struct image *image)
     uint8_t *data;
 
     if (!file)
-        return fail(errno, "%s", path);
+        return complain(errno, "%s", path);
     if (fseek(file, 0, SEEK_END) || (bytes = ftell(file)) < 0 || fseek(file, 0, SEEK_SET)) {
         fclose(file);
-        return fail(errno, "%s", path);
+        return complain(errno, "%s", path);
     }
     data = malloc((size_t)bytes + 1);
     if (!data || fread(data, 1, (size_t)bytes, file) != (size_t)bytes) {
         fclose(file);
         free(data);
-        return fail(0, "%s: cannot be read whole", path);
+        return complain(0, "%s: cannot be read whole", path);
     }
     fclose(file);
     *image = (struct image){.data = data, .bytes = (size_t)bytes};
@@ -70,8 +70,8 @@ static int load_segment(const char *path, const struct image *image, const Elf64
 {
     if (!within(segment->p_paddr, segment->p_memsz, ram_bytes) ||
         segment->p_filesz > segment->p_memsz)
-        return fail(0, "%s: does not fit into the guest's memory: give it more with --memory",
-                    path);
+        return complain(0, "%s: does not fit into the guest's memory: give it more with --memory",
+                        path);
     memcpy(ram + segment->p_paddr, image->data + segment->p_offset, segment->p_filesz);
     return 0;
 }
@@ -84,19 +84,19 @@ int image_load_kernel(const char *path, const struct image *image, uint8_t *ram,
     uint64_t last = 0;
 
     if (image->bytes < sizeof header)
-        return fail(0, "%s: not an ELF file", path);
+        return complain(0, "%s: not an ELF file", path);
     memcpy(&header, image->data, sizeof header);
     if (memcmp(header.e_ident, ELFMAG, SELFMAG) || header.e_ident[EI_CLASS] != ELFCLASS64 ||
         header.e_machine != EM_X86_64 || header.e_phentsize != sizeof(Elf64_Phdr))
-        return fail(0, "%s: not an ELF file for x86-64", path);
+        return complain(0, "%s: not an ELF file for x86-64", path);
     if (!within(header.e_phoff, (uint64_t)header.e_phnum * sizeof(Elf64_Phdr), image->bytes))
-        return fail(0, "%s: truncated ELF file", path);
+        return complain(0, "%s: truncated ELF file", path);
     for (unsigned i = 0; i < header.e_phnum; i++) {
         Elf64_Phdr segment;
 
         memcpy(&segment, image->data + header.e_phoff + i * sizeof segment, sizeof segment);
         if (!within(segment.p_offset, segment.p_filesz, image->bytes))
-            return fail(0, "%s: truncated ELF file", path);
+            return complain(0, "%s: truncated ELF file", path);
         if (segment.p_type == PT_NOTE && !found)
             found = phys32_entry(image->data + segment.p_offset, segment.p_filesz);
         if (segment.p_type != PT_LOAD)
@@ -107,7 +107,7 @@ int image_load_kernel(const char *path, const struct image *image, uint8_t *ram,
             last = segment.p_paddr + segment.p_memsz;
     }
     if (!found)
-        return fail(0, "%s: has no PVH entry point (XEN_ELFNOTE_PHYS32_ENTRY)", path);
+        return complain(0, "%s: has no PVH entry point (XEN_ELFNOTE_PHYS32_ENTRY)", path);
     *entry = found;
     *end = last;
     return 0;

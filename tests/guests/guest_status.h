@@ -22,6 +22,7 @@ struct guest_status {
     uint64_t magic; /* GUEST_STATUS_MAGIC once the guest has written */
     uint32_t code;  /* enum guest_status_code */
     uint32_t line;  /* GUEST_FAIL: the source line of the first check that failed */
+    uint64_t visit; /* and the number of the visit that it was in */
     uint64_t value; /* the checksum of tour */
 };
 

@@ -53,7 +53,7 @@ static int parse_number(const char *text, unsigned long min, unsigned long max,
     errno = 0;
     number = strtoul(text, &end, 10);
     if (errno || end == text || *end || text[0] == '-' || number < min || number > max)
-        return fail(0, "'%s' is not a number from %lu to %lu", text, min, max);
+        return complain(0, "'%s' is not a number from %lu to %lu", text, min, max);
     *value = number;
     return 0;
 }
@@ -73,9 +73,9 @@ static int find_domain(const struct xen_handles *xen, uint32_t domid, xc_dominfo
     int found = xc_domain_getinfo(xen->xch, domid, 1, info);
 
     if (found < 0 && errno != ESRCH)
-        return fail(errno, "cannot ask Xen about domain %" PRIu32, domid);
+        return complain(errno, "cannot ask Xen about domain %" PRIu32, domid);
     if (found != 1 || info->domid != domid)
-        return fail(0, "there is no domain %" PRIu32, domid);
+        return complain(0, "there is no domain %" PRIu32, domid);
     return 0;
 }
 
@@ -87,7 +87,7 @@ static int read_status(const struct xen_handles *xen, uint32_t domid, struct gue
     void *page = xenforeignmemory_map(xen->fmem, domid, PROT_READ, 1, &gfn, NULL);
 
     if (!page)
-        return fail(errno, "cannot read the memory of domain %" PRIu32, domid);
+        return complain(errno, "cannot read the memory of domain %" PRIu32, domid);
     memcpy(status, page, sizeof *status);
     xenforeignmemory_unmap(xen->fmem, page, 1);
     if (status->magic != GUEST_STATUS_MAGIC)
@@ -120,7 +120,7 @@ static void print_status(const struct guest_status *status)
 
     printf(" %s value=%016" PRIx64, name, status->value);
     if (status->code == GUEST_FAIL)
-        printf(" line=%" PRIu32, status->line);
+        printf(" visit=%" PRIu64 " line=%" PRIu32, status->visit, status->line);
 }
 
 static int print_end(const xc_dominfo_t *info, const struct guest_status *status)
@@ -162,8 +162,8 @@ static int command_wait(const struct xen_handles *xen, const struct options *opt
             return DONE;
         }
         if (now_s() > deadline) {
-            fail(0, "domain %" PRIu32 " is still %s after %g s", domid, state_name(&info),
-                 options->seconds);
+            complain(0, "domain %" PRIu32 " is still %s after %g s", domid, state_name(&info),
+                     options->seconds);
             return TIME_OUT;
         }
         nanosleep(&pause, NULL);
@@ -193,7 +193,7 @@ static int change(const struct xen_handles *xen, const struct options *options, 
     if (find_domain(xen, domid, &info))
         return FAILED;
     if (operation(xen->xch, domid)) {
-        fail(errno, "cannot %s domain %" PRIu32, verb, domid);
+        complain(errno, "cannot %s domain %" PRIu32, verb, domid);
         return FAILED;
     }
     return DONE;
@@ -227,7 +227,7 @@ static int command_list(const struct xen_handles *xen, const struct options *opt
         next = info.domid + 1;
     }
     if (found < 0 && errno != ESRCH) {
-        fail(errno, "cannot list the domains");
+        complain(errno, "cannot list the domains");
         return FAILED;
     }
     return DONE;
@@ -248,7 +248,7 @@ static const struct command *find_command(const char *name)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (!strcmp(commands[i].name, name))
             return &commands[i];
-    fail(0, "there is no command '%s'; see xrw-guest --help", name);
+    complain(0, "there is no command '%s'; see xrw-guest --help", name);
     return NULL;
 }
 
@@ -294,8 +294,8 @@ static int parse(int argc, char **argv, const struct command *command, struct op
         if (parse_option(option, options))
             return -1;
     if (argc - optind != command->takes_operand)
-        return fail(0, "%s takes %s operand; see xrw-guest --help", command->name,
-                    command->takes_operand ? "one" : "no");
+        return complain(0, "%s takes %s operand; see xrw-guest --help", command->name,
+                        command->takes_operand ? "one" : "no");
     options->operand = argv[optind];
     return 0;
 }
@@ -306,18 +306,18 @@ static int run(const struct command *command, const struct options *options)
     int status = FAILED;
 
     if (!xen.xch) {
-        fail(errno, "cannot talk to Xen: is this dom0?");
+        complain(errno, "cannot talk to Xen: is this dom0?");
         return FAILED;
     }
     xen.fmem = xenforeignmemory_open(NULL, 0);
     if (xen.fmem)
         status = command->run(&xen, options);
     else
-        fail(errno, "cannot open Xen's foreign memory interface");
+        complain(errno, "cannot open Xen's foreign memory interface");
     xenforeignmemory_close(xen.fmem);
     xc_interface_close(xen.xch);
     if (fflush(stdout)) {
-        fail(errno, "standard output");
+        complain(errno, "standard output");
         return FAILED;
     }
     return status;

@@ -53,6 +53,15 @@ static void report(uint32_t code)
     close(memory);
 }
 
+/* The kernel drops most of what init says otherwise. */
+static void log_everything(void)
+{
+    int setting = open("/proc/sys/kernel/printk_devkmsg", O_WRONLY);
+
+    need(setting >= 0 && write(setting, "on\n", 3) == 3, "printk_devkmsg");
+    close(setting);
+}
+
 static void work_file(uint64_t round)
 {
     char text[64];
@@ -126,6 +135,7 @@ int main(void)
         return 1;
     need(mkdir("/proc", 0755) == 0 && mount("proc", "/proc", "proc", 0, NULL) == 0, "mount /proc");
     need(mkdir("/tmp", 0755) == 0 && mount("tmp", "/tmp", "tmpfs", 0, NULL) == 0, "mount /tmp");
+    log_everything();
     for (uint64_t round = 0;; round++) {
         work_file(round);
         work_proc();

@@ -26,6 +26,7 @@ static const struct visit {
     {"rdtsc", visit_rdtsc},
     {"caches", visit_caches},
     {"monitor-mwait", visit_monitor_mwait},
+    {"pause", visit_pause},
     {"vmx", visit_vmx},
     {"vmcall", visit_vmcall},
     {"msrs", visit_msrs},
@@ -59,8 +60,10 @@ void check(bool ok, uint32_t line)
 {
     if (ok)
         return;
-    if (tour_result.failures++ == 0)
-        tour_result.first_failed_line = line;
+    if (tour_result.failures++)
+        return;
+    tour_result.first_failed_line = line;
+    tour_result.first_failed_visit = progress;
 }
 
 /* FNV-1a, by 8 bytes. */
@@ -76,6 +79,7 @@ static void report(enum guest_status_code code)
 
     status->code = code;
     status->line = tour_result.first_failed_line;
+    status->visit = tour_result.first_failed_visit;
     status->value = tour_result.checksum;
     status->magic = GUEST_STATUS_MAGIC;
 }
@@ -158,37 +162,31 @@ static void wait_for_fork(void)
     take_tour();
 }
 
-static bool text_ends(const char *text, const char *end)
+static bool same_text(const char *a, const char *b)
 {
-    const char *last = text;
-
-    for (const char *p = text, *q = end;; p++, q++) {
-        if (*q == '\0')
-            return *p == '\0';
-        if (*p != *q) {
-            if (*last == '\0')
-                return false;
-            p = last++;
-            q = end - 1;
-        }
-    }
+    while (*a && *a == *b)
+        a++, b++;
+    return *a == *b;
 }
 
+/* The command line is the name of what to do. */
 void tour_main(uint32_t start_info)
 {
     static const struct {
         const char *name;
         void (*run)(void);
     } modes[] = {
-        {"mode=wait", wait_for_fork},
-        {"mode=spin", spin},
-        {"mode=triple-fault", triple_fault},
+        {"", take_tour},
+        {"tour", take_tour},
+        {"wait", wait_for_fork},
+        {"spin", spin},
+        {"triple-fault", triple_fault},
     };
     uint64_t cmdline = *(const uint64_t *)(HIGH + start_info + CMDLINE_OFFSET);
 
     traps_init();
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
-        if (text_ends((const char *)(HIGH + cmdline), modes[i].name))
+        if (same_text((const char *)(HIGH + cmdline), modes[i].name))
             modes[i].run();
-    take_tour();
+    give_up(__LINE__); /* there is no such mode */
 }

@@ -34,7 +34,8 @@ struct tour_result {
     uint32_t failures;
     uint32_t first_failed_line;
     uint32_t interrupts; /* delivered: 0 in a fork that blocks them */
-    uint64_t checksum;   /* over trail[] */
+    uint64_t first_failed_visit;
+    uint64_t checksum; /* over trail[] */
 };
 
 #define TOUR_RUNNING 0x474e494e4e5552ull /* "RUNNING" */
@@ -51,6 +52,9 @@ void tour_main(uint32_t start_info);
 void check(bool ok, uint32_t line);
 #define EXPECT(condition) check((condition), __LINE__)
 
+/* Report failure and end. */
+void give_up(uint32_t line);
+
 /* A number that is the same in every run, mixed into @p digest. */
 uint64_t mix(uint64_t digest, uint64_t value);
 
@@ -62,6 +66,7 @@ uint64_t visit_cpuid(void);
 uint64_t visit_rdtsc(void);
 uint64_t visit_caches(void);
 uint64_t visit_monitor_mwait(void);
+uint64_t visit_pause(void);
 uint64_t visit_vmx(void);
 uint64_t visit_vmcall(void);
 uint64_t visit_msrs(void);

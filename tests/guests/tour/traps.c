@@ -8,6 +8,7 @@
 #define GATE_INTERRUPT 0x8e
 #define GATE_USER 0xee
 #define LAZY_ADDRESS (HIGH + 0x400000)
+#define RFLAGS_FIXED 2
 #define RFLAGS_TF (1u << 8)
 #define RFLAGS_RF (1u << 16)
 #define DR6_BS (1u << 14)
@@ -37,7 +38,6 @@ struct task_state {
 extern const uint8_t trap_stubs[], leave_user[];
 extern uint8_t gdt[];
 extern volatile uint64_t lazy_table[];
-void give_up(uint32_t line);
 
 volatile struct trap_log traps;
 volatile uint64_t trap_resume;
@@ -154,6 +154,7 @@ void on_trap(struct trap_frame *frame)
     case VECTOR_LEAVE_USER:
         frame->rip = (uint64_t)leave_user;
         frame->cs = KERNEL_CS;
+        frame->rflags = RFLAGS_FIXED;
         frame->ss = KERNEL_DS;
         frame->rsp = task_state.rsp[0];
         break;
