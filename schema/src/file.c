@@ -155,7 +155,9 @@ static int try_open(struct xrw_store *store, const char *name, int flags, struct
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, 2000);
     ret = xrw_db_distrust(store, err);
-    return ret ? ret : xrw_db_verify(store, err);
+    if (!ret)
+        ret = xrw_db_verify(store, err);
+    return ret ? ret : xrw_db_exec(store, xrw_sql_temp_views, "opening it", err);
 }
 
 /* A recording in WAL mode without its WAL, on a medium where none can be made: nothing is missing
