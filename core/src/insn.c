@@ -57,8 +57,6 @@ int xrw_disassemble(struct xrw_disassembler *d, unsigned mode, const uint8_t *co
     csh handle = d->handle[mode == 64 ? 2 : mode == 32 ? 1 : 0];
     cs_insn *found;
 
-    if (bytes > XRW_INSN_MAX_BYTES)
-        bytes = XRW_INSN_MAX_BYTES;
     if (cs_disasm(handle, code, bytes, rip, 1, &found) != 1)
         return -EILSEQ;
     insn->length = found->size;

@@ -162,9 +162,9 @@ static bool map(struct memory *memory, const struct mode *mode, uint64_t root, u
         if (!(entry & 1)) {
             assert_true(memory->next_page < PAGES);
             entry = (uint64_t)memory->next_page++ * XRW_PAGE_BYTES;
-            entry |= mode->levels == 3 && i == 0 ? 1 : 7; /* a PDPTE has no more bits */
+            entry |= mode->large[i] ? 7 : 0x87; /* "large" means nothing where no page fits */
             put(memory, mode, at, entry);
-        } else if (entry & 0x80) {
+        } else if (mode->large[i] && entry & 0x80) {
             return false;
         }
         table = entry & ADDRESS;

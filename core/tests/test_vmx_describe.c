@@ -255,9 +255,9 @@ static void operands_of_the_instruction_information(void **state)
         {XRW_VMX_GDTR_IDTR_ACCESS, /* lgdt [rip + ...]: the sum is the displacement */
          {LONG_MODE, F(insn_info, 0x28418100), F(qualification, 0x401000)},
          "LGDT address 0x401000"},
-        {XRW_VMX_GDTR_IDTR_ACCESS, /* sidt [rbx + 4 * rsi - 8] */
-         {LONG_MODE, F(insn_info, 0x11998102), F(qualification, (uint64_t)-8), B(rbx, 0x1000),
-          B(rsi, 0x10)},
+        {XRW_VMX_GDTR_IDTR_ACCESS, /* sidt [rbx + 4 * rsi - 8]: no segment base */
+         {LONG_MODE, B(ds_base, 0x70000000), F(insn_info, 0x11998102),
+          F(qualification, (uint64_t)-8), B(rbx, 0x1000), B(rsi, 0x10)},
          "SIDT address 0x1038"},
         {XRW_VMX_GDTR_IDTR_ACCESS, /* lidt fs:[rbx] */
          {LONG_MODE, F(insn_info, 0x31c20100), F(qualification, 0), B(rbx, 8), B(fs_base, 0x7000)},

@@ -20,7 +20,8 @@ typedef int (*xrw_read_physical)(void *ctx, xrw_gpa gpa, void *buf, size_t bytes
 
 /*
  * Translate a linear address by CR0, CR3, CR4 and EFER of regs: no paging, 32-bit, PAE, 4- and
- * 5-level, large pages.  Permission bits are not checked: a debugger may look anywhere.
+ * 5-level, large pages.  Permission and reserved bits are not checked: a debugger may look
+ * anywhere.  PAE's top entries come from memory, not from the CPU's copy of them.
  * Returns 0 with *gpa; -EFAULT if the address is not canonical or not mapped; -ENODATA if a page
  * table or a register needed is not known; else what read returned. Source: Intel SDM, "Paging".
  */
