@@ -339,17 +339,18 @@ FROM (SELECT *, iif(long_mode, rax, rax & 0xffffffff) AS number,
 
 -- RDTSC and RDTSCP that exit: the time that the guest was told.
 CREATE VIEW tsc_read AS
-SELECT id, vcpu, iif(basic_reason = 16, 'rdtsc', 'rdtscp') AS kind,
-  iif(moved, (after_rdx << 32) | (after_rax & 0xffffffff), NULL) AS value,
-  iif(moved AND basic_reason = 51, after_rcx & 0xffffffff, NULL) AS aux,
-  rip_hex, insn, rip, run
-FROM state WHERE basic_reason IN (16, 51);
+SELECT id, vcpu, kind, iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex, aux,
+  rip_hex, insn, moved, value, rip, run
+FROM (SELECT *, iif(basic_reason = 16, 'rdtsc', 'rdtscp') AS kind,
+        iif(moved, (after_rdx << 32) | (after_rax & 0xffffffff), NULL) AS value,
+        iif(moved AND basic_reason = 51, after_rcx & 0xffffffff, NULL) AS aux
+      FROM state WHERE basic_reason IN (16, 51));
 
 -- XSETBV.
 CREATE VIEW xsetbv AS
 SELECT id, vcpu, rcx & 0xffffffff AS register,
   iif((rdx << 32) | (rax & 0xffffffff) IS NULL, NULL, printf('0x%x', (rdx << 32) | (rax & 0xffffffff))) AS value_hex,
-  rip_hex, insn, (rdx << 32) | (rax & 0xffffffff) AS value, rip, run
+  rip_hex, insn, moved, (rdx << 32) | (rax & 0xffffffff) AS value, rip, run
 FROM state WHERE basic_reason = 55;
 
 -- Accesses to the local APIC's page.
@@ -371,6 +372,16 @@ SELECT id, vcpu,
     WHEN 188 THEN 'sldt' WHEN 189 THEN 'str' WHEN 190 THEN 'lldt' WHEN 191 THEN 'ltr' END AS kind,
   rip_hex, insn, rip, run
 FROM state WHERE basic_reason IN (46, 47);
+
+-- Hardware task switches.
+-- Source: Intel SDM, "Exit Qualification for Task Switches".
+CREATE VIEW task_switch AS
+SELECT id, vcpu,
+  iif(qualification IS NULL, NULL, printf('0x%x', qualification & 0xffff)) AS selector_hex,
+  CASE qualification >> 30 & 3
+    WHEN 0 THEN 'call' WHEN 1 THEN 'iret' WHEN 2 THEN 'jmp' WHEN 3 THEN 'task gate' END AS cause,
+  rip_hex, insn, moved, qualification & 0xffff AS selector, rip, run
+FROM state WHERE basic_reason = 9;
 
 -- Each new content of a guest page: seen at that exit, so written since the exit before it (where
 -- run.memory is 'frames': since the frame before it).

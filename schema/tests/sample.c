@@ -272,6 +272,7 @@ static const struct tour_stop tour[] = {
      .text = "ret"},
     {.reason = XRW_VMX_WBINVD, .text = "wbinvd"},
     {.reason = XRW_VMX_MSR_READ, .rcx = 0xbad, .stays = true, .text = "rdmsr"},
+    {.reason = XRW_VMX_TASK_SWITCH, .qualification = 0x40000030, .text = "iretd"},
 };
 
 #define STOPS (sizeof tour / sizeof *tour)
