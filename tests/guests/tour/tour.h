@@ -12,6 +12,9 @@
 
 #define UNTOUCHED __attribute__((section(".untouched"), aligned(4096)))
 
+/* Exceptions by number. */
+enum vector { DE = 0, DB = 1, NMI = 2, BP = 3, UD = 6, DF = 8, GP = 13, PF = 14, AC = 17 };
+
 /* What the interrupted code ran with, as trap_common stores it. */
 struct trap_frame {
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;

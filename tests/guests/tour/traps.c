@@ -14,8 +14,6 @@
 #define DR6_BS (1u << 14)
 #define DR6_CLEAR 0xffff0ff0u
 
-enum vector { DB = 1, NMI = 2, BP = 3, DF = 8, PF = 14 };
-
 /* A stack of its own, by number in the interrupt stack table. */
 enum { IST_NONE, IST_DB, IST_NMI, IST_DF, IST_COUNT };
 

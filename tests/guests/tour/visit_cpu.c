@@ -71,19 +71,19 @@ uint64_t visit_caches(void)
 /* Both exit; Xen answers with #UD, as it hides them. */
 uint64_t visit_monitor_mwait(void)
 {
-    uint64_t before = traps.count[6];
+    uint64_t before = traps.count[UD];
 
     MAY_FAULT("monitor", "a"(&progress), "c"(0), "d"(0));
     MAY_FAULT("mwait", "a"(0), "c"(0));
-    EXPECT(traps.count[6] == before + 2);
-    return traps.count[6];
+    EXPECT(traps.count[UD] == before + 2);
+    return traps.count[UD];
 }
 
 /* A PAUSE exits when the vCPU has been at it for 4096 ticks: which one it is depends on what else
  * has kept the vCPU busy meanwhile. */
 uint64_t visit_pause(void)
 {
-    uint64_t count = 1000;
+    uint64_t count = 2000;
 
     __asm__ volatile("1: pause\n\tdecq %0\n\tjnz 1b" : "+r"(count)::"cc");
     return count;
@@ -92,7 +92,7 @@ uint64_t visit_pause(void)
 /* Xen answers with #UD to all of VMX's own too: a guest without nested virtualization has none. */
 uint64_t visit_vmx(void)
 {
-    uint64_t operand[2] = {0}, before = traps.count[6];
+    uint64_t operand[2] = {0}, before = traps.count[UD];
 
     MAY_FAULT("vmxon %0", "m"(operand));
     MAY_FAULT("vmclear %0", "m"(operand));
@@ -106,8 +106,8 @@ uint64_t visit_vmx(void)
     MAY_FAULT("vmxoff", "a"(0));
     MAY_FAULT("invept %0, %%rax", "m"(operand), "a"(1));
     MAY_FAULT("invvpid %0, %%rax", "m"(operand), "a"(1));
-    EXPECT(traps.count[6] == before + 11);
-    return traps.count[6];
+    EXPECT(traps.count[UD] == before + 11);
+    return traps.count[UD];
 }
 
 uint64_t hypercall(uint64_t number, uint64_t arg1, uint64_t arg2, uint64_t arg3)
@@ -162,11 +162,11 @@ uint64_t visit_cr0(void)
 uint64_t visit_cr4(void)
 {
     enum { PGE = 1 << 7, OSFXSR = 1 << 9, OSXMMEXCPT = 1 << 10, VMXE = 1 << 13 };
-    uint64_t cr4 = READ_REGISTER("cr4") | PGE | OSFXSR | OSXMMEXCPT, faults = traps.count[13];
+    uint64_t cr4 = READ_REGISTER("cr4") | PGE | OSFXSR | OSXMMEXCPT, faults = traps.count[GP];
 
     WRITE_REGISTER("cr4", cr4); /* does not exit: these bits are the guest's own */
     MAY_FAULT("movq %0, %%cr4", "r"(cr4 | VMXE));
-    EXPECT(traps.count[13] == faults + 1);
+    EXPECT(traps.count[GP] == faults + 1);
     EXPECT(READ_REGISTER("cr4") == cr4);
     return READ_REGISTER("cr4");
 }
@@ -180,7 +180,7 @@ uint64_t visit_xsetbv(void)
 {
     enum { OSXSAVE = 1 << 18, X87 = 1, SSE = 2, AVX = 4 };
     uint32_t features = cpuid(1, 0).ecx;
-    uint64_t faults = traps.count[13];
+    uint64_t faults = traps.count[GP];
     uint32_t low, high;
 
     if (!(features & CPUID_1_ECX_XSAVE))
@@ -188,7 +188,7 @@ uint64_t visit_xsetbv(void)
     WRITE_REGISTER("cr4", READ_REGISTER("cr4") | OSXSAVE);
     xsetbv(0, X87 | SSE | (features & CPUID_1_ECX_AVX ? AVX : 0));
     xsetbv(0, 0); /* x87 cannot be switched off */
-    EXPECT(traps.count[13] == faults + 1);
+    EXPECT(traps.count[GP] == faults + 1);
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return (uint64_t)high << 32 | low;
 }

@@ -35,11 +35,9 @@ static void send_to_self(uint32_t vector)
 }
 
 /* Either all interrupts are delivered or none. */
-static uint64_t expect_delivered(uint32_t vector, uint64_t count)
+static uint64_t expect_delivered(uint32_t vector)
 {
-    bool blocked = traps.count[VECTOR_HLT] == 0;
-
-    EXPECT(traps.count[vector] == (blocked ? 0 : count));
+    EXPECT(traps.count[VECTOR_HLT] <= 1 && traps.count[vector] == traps.count[VECTOR_HLT]);
     return traps.count[vector];
 }
 
@@ -56,14 +54,14 @@ uint64_t visit_hlt(void)
 {
     send_to_self(VECTOR_HLT);
     __asm__ volatile("sti\n\thlt\n\tcli" ::: "memory");
-    return expect_delivered(VECTOR_HLT, 1);
+    return expect_delivered(VECTOR_HLT);
 }
 
 uint64_t visit_interrupt_window(void)
 {
     send_to_self(VECTOR_WINDOW);
     __asm__ volatile("sti\n\tnop\n\tnop\n\tcli" ::: "memory");
-    return expect_delivered(VECTOR_WINDOW, 1);
+    return expect_delivered(VECTOR_WINDOW);
 }
 
 uint64_t visit_tpr_threshold(void)
@@ -73,12 +71,14 @@ uint64_t visit_tpr_threshold(void)
     __asm__ volatile("sti\n\tnop" ::: "memory");
     WRITE_REGISTER("cr8", 0);
     __asm__ volatile("nop\n\tcli" ::: "memory");
-    return expect_delivered(VECTOR_TPR, 1);
+    return expect_delivered(VECTOR_TPR);
 }
 
 uint64_t visit_nmi_window(void)
 {
     lapic_write(LAPIC_ICR, ICR_SELF | ICR_NMI);
     __asm__ volatile("nop\n\tnop" ::: "memory");
-    return expect_delivered(2, 2);
+    EXPECT(traps.count[NMI] == 0 ||
+           traps.count[NMI] == 2); /* blocked even where APICv delivers the others */
+    return traps.count[NMI];
 }

@@ -66,9 +66,9 @@ uint64_t visit_mmio(void)
 uint64_t visit_page_fault(void)
 {
     volatile uint64_t *lazy = (volatile uint64_t *)LAZY_ADDRESS;
-    uint64_t before = traps.count[14];
+    uint64_t before = traps.count[PF];
 
     *lazy = 42;
-    EXPECT(traps.count[14] == before + 1 && traps.error == 2 && traps.cr2 == LAZY_ADDRESS);
+    EXPECT(traps.count[PF] == before + 1 && traps.error == 2 && traps.cr2 == LAZY_ADDRESS);
     return *lazy;
 }

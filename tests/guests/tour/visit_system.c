@@ -30,7 +30,7 @@ void run_user(uint64_t rip, uint64_t rsp);
 
 uint64_t visit_msrs(void)
 {
-    uint64_t faults = traps.count[13], efer = rdmsr(MSR_EFER), digest = 0;
+    uint64_t faults = traps.count[GP], efer = rdmsr(MSR_EFER), digest = 0;
 
     digest = mix(digest, rdmsr(MSR_APIC_BASE));
     digest = mix(digest, rdmsr(MSR_MCG_CAP));
@@ -44,7 +44,7 @@ uint64_t visit_msrs(void)
     EXPECT(rdmsr(MSR_LSTAR) == (uint64_t)watched_function);
     MAY_FAULT("rdmsr", "c"(MSR_NONE), "a"(0), "d"(0));
     MAY_FAULT("wrmsr", "c"(MSR_NONE), "a"(1), "d"(2));
-    EXPECT(traps.count[13] == faults + 2);
+    EXPECT(traps.count[GP] == faults + 2);
     return digest;
 }
 
@@ -81,24 +81,24 @@ static void single_step(void)
 
 uint64_t visit_debug_traps(void)
 {
-    uint64_t before = traps.count[1];
+    uint64_t before = traps.count[DB];
 
     watched_variable =
         0; /* the page is the fork's own from here on: Bochs forgets RFLAGS.RF at an exit */
     __asm__ volatile(".byte 0xf1" ::: "memory"); /* ICEBP */
-    EXPECT(traps.count[1] == before + 1);
+    EXPECT(traps.count[DB] == before + 1);
     single_step();
-    EXPECT(traps.count[1] == before + 3);
+    EXPECT(traps.count[DB] == before + 3);
     WRITE_REGISTER("dr0", (uint64_t)watched_function);
     WRITE_REGISTER("dr1", (uint64_t)&watched_variable);
     WRITE_REGISTER("dr7", DR7_FIXED | DR7_EXECUTE_0);
     watched_function(1);
-    EXPECT(traps.count[1] == before + 4 && traps.dr6 & 1);
+    EXPECT(traps.count[DB] == before + 4 && traps.dr6 & 1);
     WRITE_REGISTER("dr7", DR7_FIXED | DR7_WRITE_1);
     watched_function(2);
-    EXPECT(traps.count[1] == before + 5 && traps.dr6 & 2);
+    EXPECT(traps.count[DB] == before + 5 && traps.dr6 & 2);
     WRITE_REGISTER("dr7", DR7_FIXED);
-    return traps.count[1];
+    return traps.count[DB];
 }
 
 uint64_t visit_user_mode(void)
@@ -106,8 +106,8 @@ uint64_t visit_user_mode(void)
     trap_resume = (uint64_t)user_after_fault;
     run_user((uint64_t)user_program, USER_STACK_END);
     trap_resume = 0;
-    EXPECT(traps.count[17] == 1);
-    return traps.count[17];
+    EXPECT(traps.count[AC] == 1);
+    return traps.count[AC];
 }
 
 static void silent_descriptors(void)
@@ -140,7 +140,7 @@ static void silent_registers(void)
  */
 uint64_t visit_silent(void)
 {
-    uint64_t faults = traps.count[0] + traps.count[3] + traps.count[6];
+    uint64_t faults = traps.count[DE] + traps.count[BP] + traps.count[UD];
 
     cpuid(0, 0);
     silent_descriptors();
@@ -149,7 +149,7 @@ uint64_t visit_silent(void)
     __asm__ volatile("int3" ::: "memory");
     MAY_FAULT("ud2", "a"(0));
     MAY_FAULT("divb %b0", "a"(0));
-    EXPECT(traps.count[0] + traps.count[3] + traps.count[6] == faults + 3);
+    EXPECT(traps.count[DE] + traps.count[BP] + traps.count[UD] == faults + 3);
     cpuid(0, 0);
     return faults;
 }
