@@ -18,7 +18,7 @@ NAMES = (
     "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15 rip rflags cr0 cr2 cr3 cr4 cs".split()
 )
 PAGE = 4096
-MAY_WRITE = {9, 18, 30, 44, 46, 47, 48, 49, 56}
+MAY_WRITE = {0, 9, 18, *range(19, 28), 30, 44, 46, 47, 48, 49, 50, 53}
 
 
 def monitor(text):
@@ -40,36 +40,28 @@ def witness(path):
 
 def number(register):
     """Value of a register as gdb shows it, None if unavailable."""
-    value = gdb.parse_and_eval(f"${register}")
-    try:
-        return int(value.cast(gdb.lookup_type("long"))) & (1 << 64) - 1
-    except (gdb.error, gdb.MemoryError):
-        return None
+    text = gdb.parse_and_eval(f"${register}").format_string(format="x")
+    return int(text, 16) & (1 << 64) - 1 if text.startswith("0x") else None
 
 
-def read_page(gfn):
+def read(address, length):
+    """Bytes of memory as gdb reads it; None if any is unavailable."""
     try:
-        return bytes(gdb.selected_inferior().read_memory(gfn * PAGE, PAGE))
+        return bytes(gdb.selected_inferior().read_memory(address, length))
     except gdb.MemoryError:
         return None
 
 
 def available_bytes(gfn):
-    """The page byte by byte where a part of it is unavailable: offset -> byte."""
+    """What is available of a page that is not wholly so: offset -> byte."""
     found = {}
     for offset in range(0, PAGE, 64):
-        for step, length in ((0, 64),):
-            try:
-                block = bytes(gdb.selected_inferior().read_memory(gfn * PAGE + offset, length))
-                found.update({offset + i: byte for i, byte in enumerate(block)})
-                continue
-            except gdb.MemoryError:
-                pass
-            for i in range(64):
-                try:
-                    found[offset + i] = bytes(gdb.selected_inferior().read_memory(gfn * PAGE + offset + i, 1))[0]
-                except gdb.MemoryError:
-                    pass
+        block = read(gfn * PAGE + offset, 64)
+        pieces = [block] if block else [read(gfn * PAGE + offset + i, 1) for i in range(64)]
+        width = 64 // len(pieces)
+        for index, piece in enumerate(pieces):
+            for i, byte in enumerate(piece or b""):
+                found[offset + index * width + i] = byte
     return found
 
 
@@ -94,7 +86,7 @@ def compare_registers(exit_id, seen):
 def compare_pages(exit_id, reason, pages):
     unavailable = 0
     for gfn, content in pages.items():
-        page = read_page(gfn)
+        page = read(gfn * PAGE, PAGE)
         if page == content:
             continue
         if page is not None:
@@ -133,7 +125,8 @@ def main():
         totals["unchanged"] += unchanged
         totals["pages"] += len(pages)
         totals["unavailable"] += compare_pages(exit_id, number("exit_reason") & 0xFFFF, pages)
-    if totals["exits"] < 100 or totals["registers"] < 20 * totals["exits"]:
+    enough = totals["registers"] == len(NAMES) * totals["exits"] and totals["unchanged"] > 20
+    if totals["exits"] < 100 or not enough:
         raise Mismatch(f"too little was compared: {totals}")
     print(
         "witness agrees: {exits} exits, {registers} registers, {pages} pages; {unavailable} bytes unavailable; "
