@@ -75,7 +75,7 @@ static void print_rip(const struct xrw_exit *exit, int width, FILE *out)
 
 void xrw_report_line_heading(FILE *out)
 {
-    (void)fprintf(out, "%8s %4s %12s  %-18s %18s  %-32s %s\n", "exit", "vcpu", "time ms", "reason",
+    (void)fprintf(out, "%8s %4s %12s  %-18s %18s  %-40s %s\n", "exit", "vcpu", "time ms", "reason",
                   "rip", "instruction", "operands");
 }
 
@@ -97,7 +97,7 @@ int xrw_report_line(struct xrw_store *store, struct xrw_disassembler *disassembl
     (void)fprintf(out, "  %-18s ", xrw_report_reason(exit, number));
     print_rip(exit, 18, out);
     if (*operands)
-        (void)fprintf(out, "  %-32s %s\n", insn.text, operands);
+        (void)fprintf(out, "  %-40s %s\n", insn.text, operands);
     else
         (void)fprintf(out, "  %s\n", insn.text);
     return 0;

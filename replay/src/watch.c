@@ -136,7 +136,9 @@ static int read_view(const struct xrw_watch *watch, struct xrw_memory *memory,
                                                : XRW_VIEW_UNKNOWN;
     if (view->kind != XRW_VIEW_KNOWN)
         memset(view->value, 0, watch->bytes);
-    view->lasting = view->kind != XRW_VIEW_UNKNOWN && pages.count <= XRW_WATCH_VIEW_PAGES;
+    /* Between key frames a page may be unknown though no new version of it is recorded. */
+    view->lasting = view->kind != XRW_VIEW_UNKNOWN && pages.count <= XRW_WATCH_VIEW_PAGES &&
+                    xrw_timeline_run(timeline)->memory == XRW_MEMORY_EXIT;
     return view->lasting ? bound_view(view, &pages, timeline, err) : 0;
 }
 
