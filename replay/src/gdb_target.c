@@ -142,12 +142,16 @@ static int status(void *ctx, struct gdbstub_stop *stop)
 static int resume(void *ctx, const struct gdbstub_resume *request, struct gdbstub_reason *reason)
 {
     struct xrw_gdb_target *target = ctx;
-    bool forward = request->direction == GDBSTUB_FORWARD;
-    bool step = request->action == GDBSTUB_STEP;
+    struct xrw_search_request wanted = {.forward = request->direction == GDBSTUB_FORWARD,
+                                        .step = request->action == GDBSTUB_STEP};
     struct xrw_error err;
-    int ret =
-        xrw_search_begin(target->search, forward, step, forward && !step && !target->moved, &err);
+    int ret;
 
+    wanted.here = wanted.forward && !wanted.step && !target->moved;
+    /* To step off a breakpoint gdb resumes one thread alone, and no other may stop then. */
+    wanted.one_vcpu = wanted.step && request->thread > 0 && !request->others_run;
+    wanted.vcpu = wanted.one_vcpu ? (uint32_t)request->thread - 1 : 0;
+    ret = xrw_search_begin(target->search, &wanted, &err);
     target->moved = false;
     if (ret)
         gdbstub_reason_set(reason, "%s", err.text);

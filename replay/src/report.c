@@ -198,12 +198,26 @@ static int print_pages(struct xrw_timeline *timeline, FILE *out, struct xrw_erro
     return 0;
 }
 
+static void print_reason(const struct xrw_exit *exit, FILE *out)
+{
+    unsigned reason = xrw_exit_basic_reason(exit);
+    const char *what = "";
+    char number[24];
+
+    for (size_t i = 0; i < xrw_vmx_reason_count; i++)
+        if (xrw_vmx_reason_table[i].reason == reason && exit->field_known[XRW_EXIT_reason])
+            what = xrw_vmx_reason_table[i].what;
+    (void)fprintf(out, "reason:   %s (%u)%s%s%s\n", xrw_report_reason(exit, number), reason,
+                  *what ? ": " : "", what,
+                  xrw_vmx_is_host_exit(exit) ? "; the host's business, not the guest's" : "");
+}
+
 int xrw_report_where(struct xrw_timeline *timeline, struct xrw_disassembler *disassembler,
                      FILE *out, struct xrw_error *err)
 {
     const struct xrw_exit *exit = xrw_timeline_exit(timeline);
     const struct xrw_run *run = xrw_timeline_run(timeline);
-    char number[24], operands[XRW_DESCRIPTION_MAX];
+    char operands[XRW_DESCRIPTION_MAX];
     int ret;
 
     xrw_report_operands(exit, operands);
@@ -211,9 +225,8 @@ int xrw_report_where(struct xrw_timeline *timeline, struct xrw_disassembler *dis
                   run->last_exit, run->id, exit->vcpu);
     if (exit->field_known[XRW_EXIT_time_ns])
         (void)fprintf(out, ", %.3f ms into the run", (double)exit->field[XRW_EXIT_time_ns] / 1e6);
-    (void)fprintf(out, "\nreason:   %s (%u)%s\n", xrw_report_reason(exit, number),
-                  xrw_exit_basic_reason(exit),
-                  xrw_vmx_is_host_exit(exit) ? ", the host's business, not the guest's" : "");
+    (void)fputc('\n', out);
+    print_reason(exit, out);
     if (*operands)
         (void)fprintf(out, "operands: %s\n", operands);
     ret = print_insn(timeline, disassembler, out, err);

@@ -18,9 +18,7 @@ struct xrw_search {
     size_t count;
     size_t watches;
     struct xrw_stopper stopper[XRW_STOPPERS_MAX];
-    bool forward;
-    bool step;
-    bool here;
+    struct xrw_search_request request;
     xrw_exit_id cursor; /* all up to here has been looked at */
 };
 
@@ -109,8 +107,8 @@ static int begin_watch(struct xrw_search *search, struct xrw_watch *watch, struc
     int ret = xrw_watch_begin(watch, search->memory, search->timeline, &exit, err);
 
     for (unsigned i = 0; !ret && watch->seen.kind == XRW_VIEW_UNKNOWN && i < LOOK_BEHIND; i++) {
-        ret = xrw_timeline_find(search->timeline, NULL, at, !search->forward, 0, NULL, NULL, &at,
-                                err);
+        ret = xrw_timeline_find(search->timeline, NULL, at, !search->request.forward, 0, NULL, NULL,
+                                &at, err);
         if (ret <= 0)
             break;
         ret = xrw_store_exit(xrw_timeline_store(search->timeline), at, &exit, err);
@@ -120,14 +118,12 @@ static int begin_watch(struct xrw_search *search, struct xrw_watch *watch, struc
     return ret < 0 ? ret : 0;
 }
 
-int xrw_search_begin(struct xrw_search *search, bool forward, bool step, bool here,
+int xrw_search_begin(struct xrw_search *search, const struct xrw_search_request *request,
                      struct xrw_error *err)
 {
     int ret = 0;
 
-    search->forward = forward;
-    search->step = step;
-    search->here = here;
+    search->request = *request;
     search->cursor = xrw_timeline_position(search->timeline);
     for (size_t i = 0; !ret && i < search->count; i++)
         if (search->stopper[i].watch)
@@ -169,16 +165,17 @@ static int end_of_history(struct xrw_search *search, struct xrw_hit *hit, struct
 {
     const struct xrw_run *run = xrw_timeline_run(search->timeline);
     xrw_exit_id at = xrw_timeline_position(search->timeline), edge;
-    xrw_exit_id beyond = search->forward ? run->last_exit + 1 : run->first_exit - 1;
-    int ret = xrw_timeline_find(search->timeline, NULL, beyond, !search->forward, 0, NULL, NULL,
-                                &edge, err);
+    xrw_exit_id beyond = search->request.forward ? run->last_exit + 1 : run->first_exit - 1;
+    int ret = xrw_timeline_find(search->timeline, NULL, beyond, !search->request.forward, 0, NULL,
+                                NULL, &edge, err);
 
     if (ret < 0)
         return ret;
     /* The edge may lie behind, if the search began at a hidden exit: then it does not move. */
-    if (!ret || (search->forward ? edge < at : edge > at))
+    if (!ret || (search->request.forward ? edge < at : edge > at))
         edge = at;
-    return arrive(search, edge, search->forward ? XRW_HIT_END : XRW_HIT_BEGIN, NULL, hit, err);
+    return arrive(search, edge, search->request.forward ? XRW_HIT_END : XRW_HIT_BEGIN, NULL, hit,
+                  err);
 }
 
 /* The nearest breakpoint up to limit.  Returns 1 with *found, 0 or an error. */
@@ -195,8 +192,8 @@ static int nearest_breakpoint(struct xrw_search *search, xrw_exit_id limit, xrw_
 
         if (s->watch)
             continue;
-        ret = xrw_timeline_find(search->timeline, &filter, search->cursor, search->forward, limit,
-                                NULL, NULL, found, err);
+        ret = xrw_timeline_find(search->timeline, &filter, search->cursor, search->request.forward,
+                                limit, NULL, NULL, found, err);
         if (ret < 0)
             return ret;
         if (ret) {
@@ -238,8 +235,8 @@ static int arrive_watch(struct xrw_search *search, xrw_exit_id at, xrw_exit_id l
                         const struct xrw_stopper *stopper, struct xrw_hit *hit,
                         struct xrw_error *err)
 {
-    hit->older = search->forward ? last : at;
-    hit->newer = search->forward ? at : last;
+    hit->older = search->request.forward ? last : at;
+    hit->newer = search->request.forward ? at : last;
     return arrive(search, at, XRW_HIT_WATCHPOINT, stopper, hit, err);
 }
 
@@ -249,8 +246,10 @@ static int walk(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error
     const struct xrw_stopper *stopper;
     struct xrw_exit exit;
     xrw_exit_id at, last;
-    int ret = xrw_timeline_find(search->timeline, NULL, search->cursor, search->forward, 0, NULL,
-                                NULL, &at, err);
+    const struct xrw_exit_filter filter = {.by_vcpu = search->request.one_vcpu,
+                                           .vcpu = search->request.vcpu};
+    int ret = xrw_timeline_find(search->timeline, &filter, search->cursor, search->request.forward,
+                                0, NULL, NULL, &at, err);
 
     if (!ret)
         return end_of_history(search, hit, err);
@@ -263,10 +262,10 @@ static int walk(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error
     search->cursor = at;
     if (ret)
         return arrive_watch(search, at, last, stopper, hit, err);
-    stopper = search->step ? NULL : breakpoint_at(search, &exit);
+    stopper = search->request.step ? NULL : breakpoint_at(search, &exit);
     if (stopper)
         return arrive(search, at, XRW_HIT_BREAKPOINT, stopper, hit, err);
-    return search->step ? arrive(search, at, XRW_HIT_STEP, NULL, hit, err) : 0;
+    return search->request.step ? arrive(search, at, XRW_HIT_STEP, NULL, hit, err) : 0;
 }
 
 /* Skip to the next breakpoint by index.  As walk(). */
@@ -277,7 +276,7 @@ static int skip(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error
     xrw_exit_id limit, found;
     int ret;
 
-    if (search->forward) {
+    if (search->request.forward) {
         if (search->cursor >= run->last_exit && (ret = xrw_timeline_refresh(search->timeline, err)))
             return ret;
         if (search->cursor >= run->last_exit)
@@ -308,16 +307,16 @@ static uint64_t now_ns(void)
 
 int xrw_search_slice(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error *err)
 {
-    bool by_index = !search->watches && !search->step;
+    bool by_index = !search->watches && !search->request.step;
     uint64_t end = now_ns() + SLICE_NS;
     struct xrw_hit found = {0};
     int ret = 0;
 
-    if (search->here) {
+    if (search->request.here) {
         const struct xrw_exit *exit = xrw_timeline_exit(search->timeline);
         const struct xrw_stopper *stopper = breakpoint_at(search, exit);
 
-        search->here = false;
+        search->request.here = false;
         if (stopper)
             ret = arrive(search, exit->id, XRW_HIT_BREAKPOINT, stopper, &found, err);
     }

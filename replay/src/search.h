@@ -52,11 +52,16 @@ void xrw_search_remove(struct xrw_search *search, enum xrw_stopper_kind kind, ui
                        uint64_t bytes);
 void xrw_search_clear(struct xrw_search *search);
 
-/*
- * Begin at the timeline's position.  step: end at the next position whatever it is.  here: a
- * breakpoint at the position itself is a hit.  Returns 0 or what the store reports.
- */
-int xrw_search_begin(struct xrw_search *search, bool forward, bool step, bool here,
+struct xrw_search_request {
+    bool forward;
+    bool step;     /* end at the next position, whatever it is */
+    bool here;     /* a breakpoint at the position itself is a hit */
+    bool one_vcpu; /* pass over the exits of all vCPUs but this; with step only */
+    uint32_t vcpu;
+};
+
+/* Begin at the timeline's position.  Returns 0 or what the store reports. */
+int xrw_search_begin(struct xrw_search *search, const struct xrw_search_request *request,
                      struct xrw_error *err);
 
 /*

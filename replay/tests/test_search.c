@@ -193,6 +193,13 @@ static struct question invent(struct world *world, bool with_watch)
     return q;
 }
 
+static void begin(struct world *world, bool forward, bool step, bool here)
+{
+    const struct xrw_search_request request = {.forward = forward, .step = step, .here = here};
+
+    assert_done(xrw_search_begin(world->search, &request, &world->err), world->err);
+}
+
 static void ask(struct world *world, const struct question *q)
 {
     struct expectation expected = walk(world, q);
@@ -205,8 +212,7 @@ static void ask(struct world *world, const struct question *q)
         assert_int_equal(xrw_search_insert(world->search, q->stopper[i].kind, q->stopper[i].address,
                                            q->stopper[i].bytes, q->physical),
                          0);
-    assert_done(xrw_search_begin(world->search, q->forward, q->step, false, &world->err),
-                world->err);
+    begin(world, q->forward, q->step, false);
     do
         ret = xrw_search_slice(world->search, &hit, &world->err);
     while (!ret);
@@ -272,11 +278,11 @@ static void test_breakpoint_at_the_start(void **state)
     assert_done(xrw_timeline_seek(world.timeline, 80, &world.err), world.err);
     rip = world.exit[80].before.value[XRW_REG_rip];
     assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_HARDWARE, rip, 1, false), 0);
-    assert_done(xrw_search_begin(world.search, true, false, true, &world.err), world.err);
+    begin(&world, true, false, true);
     assert_int_equal(xrw_search_slice(world.search, &hit, &world.err), 1);
     assert_int_equal(hit.kind, XRW_HIT_BREAKPOINT);
     assert_int_equal(xrw_timeline_position(world.timeline), 80);
-    assert_done(xrw_search_begin(world.search, false, false, false, &world.err), world.err);
+    begin(&world, false, false, false);
     assert_int_equal(xrw_search_slice(world.search, &hit, &world.err), 1);
     assert_true(xrw_timeline_position(world.timeline) < 80);
     close_world(&world);
@@ -305,7 +311,7 @@ static void test_insert_and_remove(void **state)
         xrw_search_remove(world.search, XRW_STOPPER_SOFTWARE, i, 1);
         xrw_search_remove(world.search, XRW_STOPPER_SOFTWARE, i, 1);
     }
-    assert_done(xrw_search_begin(world.search, true, false, false, &world.err), world.err);
+    begin(&world, true, false, false);
     while (!xrw_search_slice(world.search, &hit, &world.err))
         ;
     assert_int_equal(hit.kind, XRW_HIT_END);

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """gdb on a recording: every command a user types, its answer compared with what make_recording.c made."""
 import re
+import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 import unittest
 
-from support import BASE, XENREWIND, Server, gdb, gdb_command, make_recording, xenrewind
+from support import BASE, XENREWIND, Server, gdb, gdb_command, make_recording, path, xenrewind
 
 SITES = 8  # exits a round of the guest's loop
 HOST = 4  # the fourth of them is the host's
@@ -307,9 +309,37 @@ class Connections(Session):
         self.assertIn("exit 7 of 200: VMCALL", done.stdout)
         self.assertEqual(done.returncode, 0)
 
+    def test_gdb_started_on_a_file_of_any_name(self):
+        odd = path("it's $(a) \"name\";.db")
+        shutil.copy(make_recording(*self.recording), odd)
+        done = xenrewind("replay", "--gdb", odd, "--", "-nx", "-batch", "-ex", "stepi", "-ex", SHOW)
+        self.assertEqual(visited(done.stdout), [2], done.stderr)
+
     def test_ctrl_c_ends_the_server(self):
         self.server.process.send_signal(signal.SIGINT)
         self.assertEqual(self.server.process.wait(10), 0)
+
+
+class TwoProcessors(unittest.TestCase):
+    """A recording holds of each moment the vCPU that exited; gdb must bear that the others are not known."""
+
+    def setUp(self):
+        recording = make_recording("two.db", 40)
+        with sqlite3.connect(recording) as db:
+            db.execute("UPDATE run SET vcpus = 2")
+            db.execute("UPDATE exit SET vcpu = id % 2")
+        self.server = Server(recording).__enter__()
+        self.addCleanup(self.server.__exit__)
+
+    def test_stepping_and_breaking_across_threads(self):
+        text = gdb(
+            self.server.address, "info threads", "stepi", SHOW, "reverse-stepi", SHOW, f"break *{OUT:#x}",
+            *["continue", SHOW] * 3, "thread 2", "p $rip", "reverse-continue", SHOW,
+        )  # fmt: skip
+        self.assertEqual(visited(text), [2, 1, 2, 10, 18, 10])
+        self.assertIn("its state is known at its own exits alone", text)
+        self.assertIn("= <unavailable>", text)
+        self.assertNotIn("internal-error", text)
 
 
 class LongSearch(Session):
