@@ -150,7 +150,7 @@ static int read_range(struct xrw_memory *memory, const struct xrw_exit *exit, st
 
     while (done < range.bytes) {
         uint64_t address = range.address + done;
-        size_t n = XRW_PAGE_BYTES - address % XRW_PAGE_BYTES, part;
+        size_t n = XRW_PAGE_BYTES - address % XRW_PAGE_BYTES, part = 0;
         xrw_gpa gpa = address;
         int ret = 0;
 

@@ -243,9 +243,9 @@ static int arrive_watch(struct xrw_search *search, xrw_exit_id at, xrw_exit_id l
 /* Go one position on.  Returns 1 with *hit, 0 if there was nothing, or an error. */
 static int walk(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error *err)
 {
-    const struct xrw_stopper *stopper;
+    const struct xrw_stopper *stopper = NULL;
     struct xrw_exit exit;
-    xrw_exit_id at, last;
+    xrw_exit_id at, last = 0;
     const struct xrw_exit_filter filter = {.by_vcpu = search->request.one_vcpu,
                                            .vcpu = search->request.vcpu};
     int ret = xrw_timeline_find(search->timeline, &filter, search->cursor, search->request.forward,
@@ -272,8 +272,8 @@ static int walk(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error
 static int skip(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error *err)
 {
     const struct xrw_run *run = xrw_timeline_run(search->timeline);
-    const struct xrw_stopper *stopper;
-    xrw_exit_id limit, found;
+    const struct xrw_stopper *stopper = NULL;
+    xrw_exit_id limit, found = 0;
     int ret;
 
     if (search->request.forward) {
