@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# debian-source.sh xen | linux
-# Download a Debian source through apt, without touching the machine's apt state: sources made from the
+# debian-source.sh xen | linux | stock-xen
+# Download a Debian source (or, for stock-xen, Debian's own hypervisor) through apt, without touching the machine's apt state: sources made from the
 # machine's own mirror lines, own package lists, own cache.  Prints the folder of the cache that holds the
 # files and `version`.  What has been downloaded is used until that folder is removed.
 set -eu
@@ -63,12 +63,20 @@ fetch_linux()
     dpkg-deb -f linux-source-6.1_*.deb Version >version
 }
 
+fetch_stock_xen()
+{
+    say "downloading Debian's own hypervisor"
+    logged ../log apt-get download xen-hypervisor-4.17-amd64
+    dpkg-deb -f xen-hypervisor-4.17-amd64_*.deb Version >version
+    dpkg-deb --fsys-tarfile xen-hypervisor-4.17-amd64_*.deb | tar -xO ./boot/xen-4.17-amd64.gz >xen.gz
+}
+
 fetch()
 {
     mkdir "$1/files"
     say "reading the package lists of the machine's mirrors"
     private_apt "$1/apt" "$1/log"
-    (cd "$1/files" && "fetch_$package")
+    (cd "$1/files" && "fetch_$(echo "$package" | tr - _)")
     mv "$1/files"/* "$1"
     rm -rf "$1/files" "$1/apt"
 }

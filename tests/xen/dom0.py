@@ -89,9 +89,10 @@ class Console:
         return "\n".join("    " + line for line in [line for line in lines if line.strip()][-count:])
 
 
-def artefact(script):
+def artefact(script, *arguments):
     """The folder of a thing that is built once; building says what it does on stderr."""
-    result = subprocess.run([HERE / script], stdout=subprocess.PIPE, text=True, check=False)
+    command = [HERE / script, *arguments]
+    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if result.returncode:
         raise Failure(f"{script} failed")
     return Path(result.stdout.strip())
@@ -178,7 +179,8 @@ def take_out(disk, target):
 
 
 def run(args, folder):
-    xen, kernel = artefact("build-xen.sh"), artefact("build-kernel.sh")
+    xen = artefact("debian-source.sh", "stock-xen") if args.stock_xen else artefact("build-xen.sh")
+    kernel = artefact("build-kernel.sh")
     say("booting Xen in Bochs")
     started = time.time()
     image.write_image(
@@ -234,6 +236,7 @@ def parse():
         help="build folder whose testbed-files.txt goes into dom0 ($XENREWIND_TESTBED_BUILD)",
     )
     parser.add_argument("--cpu", default=CPU, help="CPU model of Bochs (%(default)s)")
+    parser.add_argument("--stock-xen", action="store_true", help="Debian's own Xen: no VM forks, no patches")
     parser.add_argument("--xen-args", default="", metavar="TEXT", help="more of Xen's command line")
     return parser.parse_args()
 
