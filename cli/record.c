@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static const char usage_text[] =
-    "usage: xenrewind record (--parent ID | --domain ID) [OPTIONS] [-o FILE]\n"
+    "usage: xenrewind record (--parent ID | --domain ID [--parent ID]) [OPTIONS] [-o FILE]\n"
     "\n"
     "Forks a Xen domain and records every VM exit of the fork: registers before and after, and\n"
     "memory.  The parent is frozen meanwhile; afterwards the fork is gone and the parent goes on.\n"
@@ -23,7 +23,10 @@ static const char usage_text[] =
     "\n"
     "what to record\n"
     "  --parent ID            fork this domain\n"
-    "  --domain ID            record this domain itself, a fork made by another tool; it goes on\n"
+    "  --domain ID            record this domain itself, a fork made by another tool; afterwards\n"
+    "                         it is paused or goes on, as before.  With --parent ID memory that "
+    "it\n"
+    "                         has not touched yet is read from there; else it is brought in first\n"
     "  --allow-interrupts     let interrupts into the fork (blocked otherwise)\n"
     "  --memory exit          memory as of every exit (the default)\n"
     "  --memory every=N       ... of every N-th exit, and the last one\n"
@@ -31,10 +34,12 @@ static const char usage_text[] =
     "\n"
     "when to stop (at the first that holds; also when the guest ends, and at Ctrl-C)\n"
     "  --exits N              after N exits\n"
-    "  --seconds S            after S seconds\n"
-    "  --until-rip ADDR       at an exit with this instruction pointer\n"
+    "  --seconds S            at the first exit after S seconds\n"
+    "  --until-rip ADDR       at an exit with this instruction pointer; nothing makes the guest\n"
+    "                         exit there\n"
     "  --until-reason NAME    at an exit for this reason, e.g. VMCALL\n"
-    "  --idle-seconds S       when no exit came for S seconds; 0: wait for ever (default 5)\n"
+    "  --idle-seconds S       when the guest has waited for an interrupt for S seconds (default\n"
+    "                         5); 0: never\n"
     "\n"
     "where to\n"
     "  -o, --output FILE      the recording (default recording.db)\n"
@@ -57,7 +62,8 @@ static void on_signal(int signal)
 
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal};
+    /* Writes go on; waiting for an exit (poll) ends all the same. */
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
@@ -80,13 +86,20 @@ static void show_progress(void *ctx, const struct xrw_record_progress *progress)
     struct arguments *args = ctx;
     double rate = progress->seconds > 0 ? (double)progress->exits / progress->seconds : 0;
 
-    if (!args->tty && progress->seconds - args->last_line < LINE_SECONDS)
+    if (!args->tty && progress->seconds >= args->last_line &&
+        progress->seconds - args->last_line < LINE_SECONDS)
         return;
     args->last_line = progress->seconds;
-    (void)fprintf(stderr,
-                  "%s%" PRIu64 " exits, %.0f/s, %" PRIu64 " private pages, %.1f MiB, %.0f s%s",
-                  args->tty ? "\r\033[K" : "", progress->exits, rate, progress->private_pages,
-                  (double)progress->file_bytes / 1048576, progress->seconds, args->tty ? "" : "\n");
+    (void)fputs(args->tty ? "\r\033[K" : "", stderr);
+    if (progress->exits)
+        (void)fprintf(stderr,
+                      "%" PRIu64 " exits, %.0f/s, %" PRIu64 " private pages, %.1f MiB, %.0f s",
+                      progress->exits, rate, progress->private_pages,
+                      (double)progress->file_bytes / 1048576, progress->seconds);
+    else
+        (void)fprintf(stderr, "reading the guest's memory: %.0f MiB",
+                      (double)progress->base_pages / 256);
+    (void)fputs(args->tty ? "" : "\n", stderr);
 }
 
 static void show_notice(void *ctx, const char *text)
@@ -311,8 +324,11 @@ static int parse(int argc, char **argv, struct arguments *args, bool *done)
         rc = xrw_cli_usage("record", "%s is not an option (the file is named by -o)", argv[optind]);
     if (!rc && !args->options.parent && !args->options.fork)
         rc = xrw_cli_usage("record", "which domain? give --parent ID or --domain ID");
-    if (!rc && args->options.parent && args->options.fork)
-        rc = xrw_cli_usage("record", "--parent and --domain exclude each other");
+    if (!rc && args->options.parent == args->options.fork)
+        rc = xrw_cli_usage("record", "--domain is the fork, --parent the domain it was made from");
+    if (!rc && args->options.fork && (args->options.keep || args->options.allow_interrupts))
+        rc = xrw_cli_usage("record", "--keep and --allow-interrupts are for forks made here, not "
+                                     "for one given by --domain");
     return rc;
 }
 

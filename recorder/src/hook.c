@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,9 @@ static void run_child(const int to[2], const int from[2], const char *command)
     close(to[1]);
     close(from[0]);
     close(from[1]);
+    /* A Ctrl-C is for the recorder, which ends this command by closing its input. */
+    (void)setpgid(0, 0);
+    (void)signal(SIGPIPE, SIG_DFL);
     execl("/bin/sh", "sh", "-c", command, (char *)NULL);
     _exit(127);
 }

@@ -4,10 +4,8 @@
 #include "pipeline.h"
 
 #include "hook.h"
-#include "xrw/insn.h"
-#include "xrw/paging.h"
-#include "xrw/store.h"
-#include "xrw/vmx.h"
+#include "site.h"
+#include "stop.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,67 +15,88 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POLL_MS 100u       /* how often to look for an interrupt when no exit comes */
-#define COMMIT_EXITS 256u  /* a commit at the latest after so many exits ... */
-#define COMMIT_SECONDS 1.0 /* ... or so long */
-#define PROGRESS_SECONDS 0.5
-#define INSN_CACHE 4096u /* a power of two */
-
-struct cached_insn {
-    uint64_t id; /* 0: free */
-    xrw_gva rip;
-    unsigned mode;
-    uint8_t code[XRW_INSN_MAX_BYTES];
-};
+#define POLL_MS 100u      /* how often to look for an interrupt when no exit comes */
+#define COMMIT_EXITS 256u /* a commit at the latest after so many exits ... */
+#define COMMIT_NS 1000000000u
+#define PROGRESS_NS 1000000000u
 
 struct pipeline {
     const struct xrw_record_options *options;
     struct source source;
     struct xrw_store *store;
-    struct xrw_disassembler *disassembler;
+    struct sites *sites;
     struct hook hook;
     struct xrw_run run;
     struct xrw_exit exit;
     uint8_t fxsave[XRW_FXSAVE_BYTES], last_fxsave[XRW_FXSAVE_BYTES];
-    bool have_fxsave, exit_in_memory;
-    double started, last_exit, last_commit, last_progress;
-    uint64_t uncommitted;
-    struct cached_insn insns[INSN_CACHE];
+    bool have_fxsave;
+    bool begun;           /* the run is in the store */
+    bool running;         /* pages belong to exits, not to the base image */
+    bool quiet;           /* the guest has not run since the last exit */
+    xrw_exit_id in_frame; /* the last exit of which all memory was taken */
+    uint64_t started_ns, last_exit_ns, last_commit_ns, last_progress_ns;
+    uint64_t uncommitted, unheld, base_pages;
 };
 
-static double now(void)
+static uint64_t now_ns(const struct pipeline *p)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    return p->source.ops->now_ns(p->source.ctx);
 }
 
 static uint64_t wall_clock_ns(void)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_REALTIME, &t);
+    (void)clock_gettime(CLOCK_REALTIME, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void stop_because(struct pipeline *p, const char *stop, const char *detail)
+static void notice(const struct pipeline *p, const char *text)
 {
-    (void)snprintf(p->run.stop, sizeof p->run.stop, "%s", stop);
-    (void)snprintf(p->run.stop_detail, sizeof p->run.stop_detail, "%s", detail);
+    if (p->options->notice)
+        p->options->notice(p->options->ctx, text);
+}
+
+/* ---- progress -------------------------------------------------------- */
+
+static void measure(const struct pipeline *p, struct xrw_record_progress *progress)
+{
+    progress->base_pages = p->base_pages;
+    progress->exits = p->run.last_exit;
+    progress->private_pages = p->source.ops->private_pages(p->source.ctx);
+    progress->file_bytes = xrw_store_file_bytes(p->store);
+    progress->seconds = (double)(now_ns(p) - p->started_ns) / 1e9;
+}
+
+static void show_progress(struct pipeline *p)
+{
+    struct xrw_record_progress progress;
+    uint64_t now = now_ns(p);
+
+    if (!p->options->progress || now - p->last_progress_ns < PROGRESS_NS)
+        return;
+    p->last_progress_ns = now;
+    measure(p, &progress);
+    p->options->progress(p->options->ctx, &progress);
 }
 
 /* ---- memory ---------------------------------------------------------- */
 
-static int add_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool forced, struct xrw_error *err)
+static int add_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool private,
+                    struct xrw_error *err)
 {
     struct pipeline *p = ctx;
-    xrw_exit_id exit = p->exit_in_memory ? p->exit.id : 0;
+    /* Between frames it matters that a page was private: it may have changed and changed back. */
+    bool force = private && p->run.memory == XRW_MEMORY_FRAMES;
 
-    /* Between frames it matters that a page was private, as it may have changed and changed back.
-     */
-    forced = forced && p->run.memory == XRW_MEMORY_FRAMES;
-    return xrw_store_add_page(p->store, p->run.id, gfn, exit, page, forced, err);
+    if (!p->running) {
+        p->base_pages++;
+        show_progress(p);
+        if (stop_interrupted(p->options))
+            return xrw_error_set(err, -EINTR, "interrupted before the guest ran");
+    }
+    return xrw_store_add_page(p->store, p->run.id, gfn, p->running ? p->exit.id : 0, page, force,
+                              err);
 }
 
 static int take_memory(struct pipeline *p, struct xrw_error *err)
@@ -86,11 +105,15 @@ static int take_memory(struct pipeline *p, struct xrw_error *err)
 
     if (!rc && p->run.memory == XRW_MEMORY_FRAMES)
         rc = xrw_store_add_memory_frame(p->store, p->run.id, p->exit.id, err);
+    if (!rc)
+        p->in_frame = p->exit.id;
     return rc;
 }
 
 static bool wants_memory(const struct pipeline *p)
 {
+    if (!p->exit.has_after)
+        return false; /* the guest runs on: nothing read now would be of this exit */
     switch (p->options->memory) {
     case XRW_RECORD_MEMORY_EXIT:
         return true;
@@ -103,141 +126,15 @@ static bool wants_memory(const struct pipeline *p)
     }
 }
 
-/* ---- the instruction at an exit -------------------------------------- */
-
-/* Up to 15 bytes at the exit's RIP; fewer where the next page is not known. */
-static size_t fetch(struct pipeline *p, unsigned mode, uint8_t *code)
+/* Recording ended between two exits; the last one may still be what the guest stands at. */
+static int take_last_memory(struct pipeline *p, struct xrw_error *err)
 {
-    const struct xrw_registers *regs = &p->exit.before;
-    xrw_gva address = regs->value[XRW_REG_rip];
-    size_t got = 0;
-
-    if (mode != 64)
-        address = (address + regs->value[XRW_REG_cs_base]) & 0xffffffff;
-    while (got < XRW_INSN_MAX_BYTES) {
-        size_t n = XRW_PAGE_BYTES - (address + got) % XRW_PAGE_BYTES;
-        xrw_gpa gpa;
-
-        if (n > XRW_INSN_MAX_BYTES - got)
-            n = XRW_INSN_MAX_BYTES - got;
-        if (xrw_paging_translate(regs, address + got, p->source.ops->read_physical, p->source.ctx,
-                                 &gpa) ||
-            p->source.ops->read_physical(p->source.ctx, gpa, code + got, n))
-            break;
-        got += n;
-    }
-    return got;
-}
-
-static int note_insn(struct pipeline *p, struct xrw_error *err)
-{
-    const struct xrw_registers *regs = &p->exit.before;
-    xrw_gva rip = regs->value[XRW_REG_rip];
-    unsigned mode = xrw_insn_mode(regs);
-    struct cached_insn *cached = &p->insns[(rip ^ rip >> 12) % INSN_CACHE];
-    uint8_t code[XRW_INSN_MAX_BYTES] = {0};
-    struct xrw_insn insn;
-    size_t bytes;
-    int rc;
-
-    xrw_store_set_next_insn(p->store, 0);
-    if (!regs->known[XRW_REG_rip] || (bytes = fetch(p, mode, code)) == 0 ||
-        xrw_disassemble(p->disassembler, mode, code, bytes, rip, &insn))
+    if (p->run.memory != XRW_MEMORY_FRAMES || !p->run.last_exit || p->in_frame == p->run.last_exit)
         return 0;
-    memset(code + insn.length, 0, sizeof code - insn.length);
-    if (!cached->id || cached->rip != rip || cached->mode != mode ||
-        memcmp(cached->code, code, sizeof code)) {
-        rc =
-            xrw_store_add_insn(p->store, rip, mode, code, insn.length, insn.text, &cached->id, err);
-        if (rc) {
-            cached->id = 0;
-            return rc;
-        }
-        cached->rip = rip;
-        cached->mode = mode;
-        memcpy(cached->code, code, sizeof code);
-    }
-    xrw_store_set_next_insn(p->store, cached->id);
+    if (p->quiet)
+        return take_memory(p, err);
+    notice(p, "memory at the end was not taken: the guest did not come to an exit any more");
     return 0;
-}
-
-/* ---- stop conditions ------------------------------------------------- */
-
-static bool interrupted(const struct pipeline *p)
-{
-    return p->options->interrupted && *p->options->interrupted;
-}
-
-/* Fill run.stop if recording is to end with this exit. */
-static void look_for_stop(struct pipeline *p)
-{
-    const struct xrw_record_options *o = p->options;
-    char detail[128];
-
-    if (o->until_rip && p->exit.before.value[XRW_REG_rip] == o->rip) {
-        (void)snprintf(detail, sizeof detail, "RIP %#" PRIx64 " at exit %" PRIu64, o->rip,
-                       p->exit.id);
-        stop_because(p, "until-rip", detail);
-    } else if (o->until_reason >= 0 &&
-               xrw_exit_basic_reason(&p->exit) == (unsigned)o->until_reason) {
-        const char *name = xrw_vmx_reason_name((unsigned)o->until_reason);
-
-        (void)snprintf(detail, sizeof detail, "%s at exit %" PRIu64, name ? name : "reason",
-                       p->exit.id);
-        stop_because(p, "until-reason", detail);
-    } else if (o->max_exits && p->exit.id >= o->max_exits) {
-        stop_because(p, "exits", "as many exits as were asked for");
-    } else if (o->max_seconds > 0 && now() - p->started >= o->max_seconds) {
-        stop_because(p, "seconds", "as long as was asked for");
-    } else if (interrupted(p)) {
-        stop_because(p, "interrupted", "interrupted by a signal");
-    }
-}
-
-/* No exit came for a while. */
-static void look_for_idle_stop(struct pipeline *p)
-{
-    const struct xrw_record_options *o = p->options;
-
-    if (interrupted(p))
-        stop_because(p, "interrupted", "interrupted by a signal");
-    else if (o->max_seconds > 0 && now() - p->started >= o->max_seconds)
-        stop_because(p, "seconds", "as long as was asked for");
-    else if (o->idle_seconds > 0 && now() - p->last_exit >= o->idle_seconds)
-        stop_because(p, "guest-idle",
-                     o->allow_interrupts ? "no exit for a while: the guest waits"
-                                         : "no exit for a while: the guest waits for an interrupt, "
-                                           "and interrupts are blocked");
-}
-
-/* ---- progress -------------------------------------------------------- */
-
-static void measure(struct pipeline *p, struct xrw_record_progress *progress)
-{
-    progress->exits = p->run.last_exit;
-    progress->private_pages = p->source.ops->private_pages(p->source.ctx);
-    progress->file_bytes = xrw_store_file_bytes(p->store);
-    progress->seconds = now() - p->started;
-}
-
-static void show_progress(struct pipeline *p)
-{
-    struct xrw_record_progress progress;
-
-    if (!p->options->progress || now() - p->last_progress < PROGRESS_SECONDS)
-        return;
-    p->last_progress = now();
-    measure(p, &progress);
-    p->options->progress(p->options->ctx, &progress);
-}
-
-static int commit_now_and_then(struct pipeline *p, struct xrw_error *err)
-{
-    if (p->uncommitted < COMMIT_EXITS && now() - p->last_commit < COMMIT_SECONDS)
-        return 0;
-    p->uncommitted = 0;
-    p->last_commit = now();
-    return xrw_store_commit(p->store, err);
 }
 
 /* ---- one exit -------------------------------------------------------- */
@@ -253,55 +150,74 @@ static int add_fxsave(struct pipeline *p, struct xrw_error *err)
                                  sizeof p->fxsave, err);
 }
 
+static int commit_now_and_then(struct pipeline *p, struct xrw_error *err)
+{
+    if (++p->uncommitted < COMMIT_EXITS && p->last_exit_ns - p->last_commit_ns < COMMIT_NS)
+        return 0;
+    p->uncommitted = 0;
+    p->last_commit_ns = p->last_exit_ns;
+    return xrw_store_commit(p->store, err);
+}
+
 static int record_exit(struct pipeline *p, struct xrw_error *err)
 {
     int rc;
 
+    p->last_exit_ns = now_ns(p);
     p->exit.id = p->run.last_exit + 1;
     p->exit.run = p->run.id;
-    p->exit_in_memory = true;
-    xrw_exit_set(&p->exit, XRW_EXIT_time_ns, (uint64_t)((now() - p->started) * 1e9));
-    look_for_stop(p);
-    rc = wants_memory(p) ? take_memory(p, err) : 0;
-    if (!rc)
-        rc = note_insn(p, err);
+    p->quiet = false;
+    p->unheld += !p->exit.has_after;
+    xrw_exit_set(&p->exit, XRW_EXIT_time_ns, p->last_exit_ns - p->started_ns);
+    stop_at_exit(&p->run, p->options, &p->exit, p->last_exit_ns - p->started_ns);
+    rc = sites_note(p->sites, &p->source, p->store, &p->exit, err);
+    if (!rc && wants_memory(p))
+        rc = take_memory(p, err);
     if (!rc)
         rc = add_fxsave(p, err);
     if (!rc)
         rc = xrw_store_add_exit(p->store, &p->exit, err);
-    if (!rc)
-        rc = hook_tell(&p->hook, p->exit.id, p->source.ops->domain(p->source.ctx), err);
     if (rc)
         return rc;
     p->run.last_exit = p->exit.id;
-    p->last_exit = now();
-    p->uncommitted++;
-    return commit_now_and_then(p, err);
+    rc = hook_tell(&p->hook, p->exit.id, p->source.ops->domain(p->source.ctx), err);
+    return rc ? rc : commit_now_and_then(p, err);
+}
+
+static int take_outcome(struct pipeline *p, int outcome, struct xrw_error *err)
+{
+    int rc;
+
+    switch (outcome) {
+    case SOURCE_EXIT:
+        rc = record_exit(p, err);
+        return rc || p->run.stop[0] ? rc : p->source.ops->resume(p->source.ctx, err);
+    case SOURCE_ENDED:
+        p->quiet = true;
+        stop_because(&p->run, "guest-end", p->source.ops->end_text(p->source.ctx));
+        return 0;
+    default:
+        p->quiet = outcome == SOURCE_IDLE;
+        stop_without_exit(&p->run, p->options, p->quiet, now_ns(p) - p->started_ns,
+                          now_ns(p) - p->last_exit_ns);
+        return 0;
+    }
 }
 
 static int record_exits(struct pipeline *p, struct xrw_error *err)
 {
-    while (!p->run.stop[0]) {
-        int rc = p->source.ops->next(p->source.ctx, POLL_MS, &p->exit, p->fxsave, err);
+    int rc = 0;
 
-        if (rc == SOURCE_ENDED) {
-            stop_because(p, "guest-end", p->source.ops->end_text(p->source.ctx));
-            rc = 0;
-        } else if (rc == SOURCE_EXIT) {
-            rc = record_exit(p, err);
-            if (!rc && !p->run.stop[0])
-                rc = p->source.ops->resume(p->source.ctx, err);
-        } else if (rc == SOURCE_TIMEOUT) {
-            look_for_idle_stop(p);
-        }
-        if (rc)
-            return rc;
+    while (!rc && !p->run.stop[0]) {
+        int outcome = p->source.ops->next(p->source.ctx, POLL_MS, &p->exit, p->fxsave, err);
+
+        rc = outcome < 0 ? outcome : take_outcome(p, outcome, err);
         show_progress(p);
     }
-    return 0;
+    return rc ? rc : take_last_memory(p, err);
 }
 
-/* ---- the whole ------------------------------------------------------- */
+/* ---- begin and end --------------------------------------------------- */
 
 static int add_whole_context(struct pipeline *p, xrw_exit_id exit, struct xrw_error *err)
 {
@@ -334,9 +250,30 @@ static int set_meta(struct pipeline *p, struct xrw_error *err)
     for (size_t i = 0; i < sizeof texts / sizeof *texts && !rc; i++)
         if (texts[i].value)
             rc = xrw_store_set_meta(p->store, texts[i].key, texts[i].value, err);
-    if (!rc)
-        rc = p->source.ops->meta(p->source.ctx, set_one_meta, p, err);
-    return rc;
+    return rc ? rc : p->source.ops->meta(p->source.ctx, set_one_meta, p, err);
+}
+
+/* Remove a recording with what SQLite may have put beside it. */
+static int remove_recording(const char *path)
+{
+    static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+    char name[4096];
+
+    if (unlink(path) && errno != ENOENT)
+        return -errno;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+        if (snprintf(name, sizeof name, "%s%s", path, suffixes[i]) < (int)sizeof name)
+            (void)unlink(name);
+    return 0;
+}
+
+static int create_store(struct pipeline *p, struct xrw_error *err)
+{
+    int rc = p->options->overwrite ? remove_recording(p->options->path) : 0;
+
+    if (rc)
+        return xrw_error_set(err, rc, "cannot replace %s: %s", p->options->path, strerror(-rc));
+    return xrw_store_create(&p->store, p->options->path, err);
 }
 
 static int begin(struct pipeline *p, struct xrw_error *err)
@@ -349,36 +286,58 @@ static int begin(struct pipeline *p, struct xrw_error *err)
     };
     int rc;
 
+    p->started_ns = p->last_progress_ns = now_ns(p);
+    rc = p->source.ops->start(p->source.ctx, &p->run, err);
     p->run.id = 1;
     p->run.memory = policies[p->options->memory];
     p->run.first_exit = 1;
     p->run.start_unix_ns = wall_clock_ns();
-    rc = p->source.ops->start(p->source.ctx, &p->run, err);
     if (!rc)
-        rc = xrw_store_create(&p->store, p->options->path, err);
+        rc = create_store(p, err);
     if (!rc)
         rc = set_meta(p, err);
     if (!rc)
         rc = xrw_store_begin_run(p->store, &p->run, err);
+    p->begun = !rc;
     if (!rc)
         rc = add_whole_context(p, 0, err);
     if (!rc)
         rc = p->source.ops->base(p->source.ctx, add_page, p, err);
-    if (!rc)
-        rc = xrw_store_commit(p->store, err);
-    return rc;
+    return rc ? rc : xrw_store_commit(p->store, err);
 }
 
 static int end(struct pipeline *p, struct xrw_error *err)
 {
-    int rc = p->run.last_exit ? add_whole_context(p, p->run.last_exit, err) : 0;
-
     p->run.end_unix_ns = wall_clock_ns();
+    return xrw_store_end_run(p->store, &p->run, err);
+}
+
+/* What can be said of a run that failed; the store may be what failed, and refuse. */
+static void end_failed(struct pipeline *p, const char *why)
+{
+    char line[sizeof p->run.stop_detail];
+
+    (void)snprintf(line, sizeof line, "%.*s", (int)strcspn(why, "\n"), why);
+    stop_because(&p->run, "error", line);
+    if (p->begun)
+        (void)end(p, NULL);
+}
+
+static int record(struct pipeline *p, struct xrw_error *err)
+{
+    int rc = begin(p, err);
+
+    if (!rc && p->options->each_exit)
+        rc = hook_start(&p->hook, p->options->each_exit, err);
+    p->started_ns = p->last_exit_ns = p->last_commit_ns = p->last_progress_ns = now_ns(p);
+    p->running = true;
     if (!rc)
-        rc = xrw_store_end_run(p->store, &p->run, err);
+        rc = p->source.ops->go(p->source.ctx, err);
     if (!rc)
-        rc = xrw_store_set_meta(p->store, "closed", "1", err);
-    return rc;
+        rc = record_exits(p, err);
+    if (!rc && p->run.last_exit)
+        rc = add_whole_context(p, p->run.last_exit, err);
+    return rc ? rc : end(p, err);
 }
 
 /* Keep the first error: later ones follow from it. */
@@ -387,39 +346,45 @@ static int keep_first(int first, int second)
     return first ? first : second;
 }
 
+static void tell_unheld(const struct pipeline *p)
+{
+    char text[160];
+
+    if (!p->unheld)
+        return;
+    (void)snprintf(text, sizeof text,
+                   "%" PRIu64 " exits could not be held (code in real mode that is emulated): "
+                   "the state after them and their memory are not known",
+                   p->unheld);
+    notice(p, text);
+}
+
 static int run(struct pipeline *p, struct xrw_record_result *result, struct xrw_error *err)
 {
-    int rc = begin(p, err);
+    struct xrw_error local = {""};
+    int rc = record(p, &local);
 
-    p->started = p->last_exit = p->last_commit = p->last_progress = now();
-    if (!rc && p->options->each_exit)
-        rc = hook_start(&p->hook, p->options->each_exit, err);
-    if (!rc)
-        rc = p->source.ops->go(p->source.ctx, err);
-    if (!rc)
-        rc = record_exits(p, err);
-    if (!rc)
-        rc = end(p, err);
-    rc = keep_first(rc, hook_stop(&p->hook, rc ? NULL : err));
+    if (rc)
+        end_failed(p, local.text);
+    rc = keep_first(rc, hook_stop(&p->hook, rc ? NULL : &local));
     if (p->store)
         measure(p, &result->progress);
-    rc = keep_first(rc, p->source.ops->stop(p->source.ctx, rc ? NULL : err));
-    rc = keep_first(rc, xrw_store_close(p->store, rc ? NULL : err));
+    rc = keep_first(rc, p->source.ops->stop(p->source.ctx, rc ? NULL : &local));
+    rc = keep_first(rc, xrw_store_close(p->store, rc ? NULL : &local));
+    if (rc && p->store && !p->run.last_exit)
+        (void)remove_recording(p->options->path);
+    tell_unheld(p);
     (void)snprintf(result->stop, sizeof result->stop, "%s", p->run.stop);
     (void)snprintf(result->stop_detail, sizeof result->stop_detail, "%s", p->run.stop_detail);
-    return rc;
+    return rc ? xrw_error_set(err, rc, "%s", local.text) : 0;
 }
 
 /* Before anything is touched: may the file be made? */
 static int check_path(const struct xrw_record_options *options, struct xrw_error *err)
 {
-    if (access(options->path, F_OK))
-        return 0;
-    if (!options->overwrite)
+    if (!options->overwrite && !access(options->path, F_OK))
         return xrw_error_set(
             err, -EEXIST, "%s exists already\nchoose another name, or give --force", options->path);
-    if (unlink(options->path))
-        return xrw_error_set(err, -errno, "cannot replace %s: %s", options->path, strerror(errno));
     return 0;
 }
 
@@ -432,17 +397,15 @@ int pipeline_record(const struct source *source, const struct xrw_record_options
     if (rc)
         return rc;
     p = calloc(1, sizeof *p);
-    if (!p)
+    if (!p || sites_create(&p->sites)) {
+        free(p);
         return xrw_error_set(err, -ENOMEM, "out of memory");
+    }
     p->options = options;
     p->source = *source;
     *result = (struct xrw_record_result){0};
-    rc = xrw_disassembler_create(&p->disassembler);
-    if (rc)
-        (void)xrw_error_set(err, rc, "out of memory");
-    else
-        rc = run(p, result, err);
-    xrw_disassembler_destroy(p->disassembler);
+    rc = run(p, result, err);
+    sites_destroy(p->sites);
     free(p);
     return rc;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where exits come from.  The pipeline sees this table only: Xen fills it, and a fake for fault
- * injection in the tests.  Order of calls: start; base; then next, memory, read_physical, resume
- * for each exit; stop, in every case once start was called, whether it succeeded or not.
+ * injection in the tests.  Order of calls: start; meta, context, base, go; then for each exit next,
+ * read_table, read_physical, memory, resume; context; stop, in every case once start was called,
+ * whether it succeeded or not.  All functions are there; they return 0 or a negative errno, with
+ * err set, unless said otherwise.
  */
 #ifndef XRW_RECORDER_SOURCE_H
 #define XRW_RECORDER_SOURCE_H
@@ -23,9 +25,13 @@ typedef int (*source_page)(void *ctx, xrw_gfn gfn, const uint8_t *page, bool for
 typedef int (*source_meta)(void *ctx, const char *key, const char *value, struct xrw_error *err);
 
 /* Outcomes of next(). */
-#define SOURCE_TIMEOUT 0
-#define SOURCE_EXIT 1
-#define SOURCE_ENDED 2 /* the guest is gone: shut down or crashed */
+enum {
+    SOURCE_TIMEOUT, /* no exit came */
+    SOURCE_EXIT,
+    SOURCE_IDLE,  /* no exit came: the guest waits for an interrupt, and has not run since the last
+                   */
+    SOURCE_ENDED, /* the guest shut down or crashed; it has not run since the last exit */
+};
 
 struct source_ops {
     size_t size; /* of this table */
@@ -52,8 +58,10 @@ struct source_ops {
     /* Give every page that changed since the last call (or base) to page(). */
     int (*memory)(void *ctx, source_page page, void *page_ctx, struct xrw_error *err);
 
-    /* As xrw_read_physical, of the held guest. */
+    /* As xrw_read_physical, of the held guest; read_table for entries of the page tables that it
+     * uses. */
     int (*read_physical)(void *ctx, xrw_gpa gpa, void *buf, size_t bytes);
+    int (*read_table)(void *ctx, xrw_gpa gpa, void *buf, size_t bytes);
 
     /* Let the guest go on after an exit. */
     int (*resume)(void *ctx, struct xrw_error *err);
@@ -69,6 +77,9 @@ struct source_ops {
 
     /* Domain that is recorded. */
     uint32_t (*domain)(void *ctx);
+
+    /* Monotonic time. */
+    uint64_t (*now_ns)(void *ctx);
 
     /* Take everything down.  Returns 0 or the first error; all is attempted anyway. */
     int (*stop)(void *ctx, struct xrw_error *err);

@@ -3,6 +3,8 @@
 #ifndef XRW_RECORDER_XEN_H
 #define XRW_RECORDER_XEN_H
 
+#include "memory.h"
+#include "ring.h"
 #include "source.h"
 #include "xrw/recorder.h"
 
@@ -18,7 +20,7 @@ struct xen_calls {
     xentoollog_logger *logger;
     xenforeignmemory_handle *fmem;
     xencall_handle *call;
-    void *buffer; /* one hypercall-safe page */
+    void *buffer; /* hypercall-safe */
 };
 
 int xen_calls_open(struct xen_calls *xen, struct xrw_error *err);
@@ -27,12 +29,15 @@ void xen_calls_close(struct xen_calls *xen);
 /* Information on exactly this domain; -ESRCH if there is none. */
 int xen_domain_info(struct xen_calls *xen, uint32_t domain, xc_domaininfo_t *info);
 
-/* What the second-level page table says of a page, without changing it. */
-enum xen_page_type { XEN_PAGE_HOLE, XEN_PAGE_SHARED, XEN_PAGE_PRIVATE };
-int xen_page_type(struct xen_calls *xen, uint32_t domain, xrw_gfn gfn, enum xen_page_type *type);
+/* What the second-level page table says of n pages (at most RAM_BATCH), without changing it. */
+int xen_page_types(struct xen_calls *xen, uint32_t domain, xrw_gfn first, size_t n,
+                   enum page_type *types);
 
 /* Enable the VM-exit event in a mode of vmexit_abi.h, or disable it. */
 int xen_vmexit_event(struct xen_calls *xen, uint32_t domain, bool enable, unsigned mode);
+
+/* What a domain is told by CPUID for a leaf, sub-leaf 0; -ENOENT if it does not have it. */
+int xen_cpuid_leaf(struct xen_calls *xen, uint32_t domain, uint32_t leaf, xen_cpuid_leaf_t *out);
 
 /* Map n pages read-only; entries of errs that are not 0 were not mapped. */
 const uint8_t *xen_map(struct xen_calls *xen, uint32_t domain, const xen_pfn_t *gfns, size_t n,
@@ -45,38 +50,40 @@ void xen_unmap(struct xen_calls *xen, const uint8_t *pages, size_t n);
 int xen_check_domain(struct xen_calls *xen, uint32_t domain, bool parent, xc_domaininfo_t *info,
                      struct xrw_error *err);
 
+/* Make a fork of it, paused. */
 int xen_fork(struct xen_calls *xen, const xc_domaininfo_t *parent, bool block_interrupts,
              uint32_t *fork, struct xrw_error *err);
 
-/* Write "7, 9" for the forks of ours that are there; returns their number. */
+/* Write "7, 9" for the forks whose recorder is gone; returns their number. */
 size_t xen_left_over_forks(struct xen_calls *xen, char *text, size_t bytes);
 
-/* ---- the event ring (xen_ring.c) -------------------------------------- */
+/* ---- events (xen_monitor.c) ------------------------------------------- */
 
-#define XEN_REQUEST_MAX_BYTES 512u
-
-struct xen_ring {
+struct xen_monitor {
+    struct ring ring;
     void *page;
     xenevtchn_handle *evtchn;
     int port; /* negative: not bound */
     uint32_t domain;
-    uint32_t request_consumer, response_producer;
-    uint8_t request[XEN_REQUEST_MAX_BYTES]; /* copy of the one being looked at */
-    size_t request_bytes;
-    bool pending; /* request is to be answered */
+    bool enabled; /* the VM-exit event is */
 };
 
-int xen_ring_open(struct xen_ring *ring, struct xen_calls *xen, uint32_t domain,
-                  size_t request_bytes, struct xrw_error *err);
-/* 1 with ring->request, 0 on time-out, negative errno (-EUCLEAN: the ring makes no sense). */
-int xen_ring_next(struct xen_ring *ring, unsigned timeout_ms, struct xrw_error *err);
-/* Answer the request that is pending; does nothing if none is. */
-int xen_ring_respond(struct xen_ring *ring);
-void xen_ring_close(struct xen_ring *ring, struct xen_calls *xen);
+/* Have the exits of a paused domain sent, holding it at each. */
+int xen_monitor_open(struct xen_monitor *monitor, struct xen_calls *xen, uint32_t domain,
+                     struct xrw_error *err);
+/* 1 with monitor->ring.request, 0 on time-out, negative errno. */
+int xen_monitor_next(struct xen_monitor *monitor, unsigned timeout_ms, struct xrw_error *err);
+/* Answer the request that is pending, if one is. */
+int xen_monitor_respond(struct xen_monitor *monitor, struct xrw_error *err);
+/* The domain is to be paused.  Answers all that is there, and takes everything down. */
+void xen_monitor_close(struct xen_monitor *monitor, struct xen_calls *xen);
 
 /* ---- decoding (xen_event.c, xen_context.c) ---------------------------- */
 
-/* Fill exit from a patched request; *held tells whether the vCPU stands still. */
+/*
+ * Fill exit from a request of either layout, by its version; *held tells whether the vCPU stands
+ * still with the exit handled.  1; 0 if it is an event of another kind; -EUCLEAN.
+ */
 int xen_event_decode(const uint8_t *request, size_t bytes, struct xrw_exit *exit, bool *held,
                      struct xrw_error *err);
 
@@ -87,18 +94,24 @@ int xen_context_read(struct xen_calls *xen, uint32_t domain, struct xrw_exit *ex
 
 /* ---- memory (xen_memory.c) -------------------------------------------- */
 
-struct xen_memory;
+struct xen_memory {
+    struct xen_calls *xen;
+    uint32_t fork, parent;
+    bool parent_is_fork; /* the parent's second-level page table has only what it touched */
+};
 
-int xen_memory_create(struct xen_memory **out, struct xen_calls *xen, uint32_t fork,
-                      uint32_t parent);
-void xen_memory_destroy(struct xen_memory *memory);
-int xen_memory_base(struct xen_memory *memory, source_page page, void *ctx, struct xrw_error *err);
-/* Take notice of an exit: which page it may have made private. */
-int xen_memory_exit(struct xen_memory *memory, const struct xrw_exit *exit, struct xrw_error *err);
-int xen_memory_changes(struct xen_memory *memory, source_page page, void *ctx,
-                       struct xrw_error *err);
-int xen_memory_read(struct xen_memory *memory, xrw_gpa gpa, void *buf, size_t bytes);
-uint64_t xen_memory_private_pages(const struct xen_memory *memory);
+/* xen_memory is the context of these. */
+extern const struct memory_ops xen_memory_ops;
+
+int xen_memory_init(struct xen_memory *memory, struct xen_calls *xen, uint32_t fork,
+                    uint32_t parent);
+
+/* ---- facts about host and guest (xen_facts.c) -------------------------- */
+
+/* Whether the guest is fit for re-execution, and what was checked for that. */
+void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, struct xrw_run *run);
+
+int xen_describe_host(struct xen_calls *xen, source_meta set, void *set_ctx, struct xrw_error *err);
 
 /* ---- all together (xen_source.c) -------------------------------------- */
 

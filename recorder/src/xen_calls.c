@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "xen.h"
 
+#include "ram.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/vm_event.h>
+
+#define BUFFER_PAGES 8u
+#define CPUID_LEAVES 512u
 
 int xen_calls_open(struct xen_calls *xen, struct xrw_error *err)
 {
@@ -18,7 +23,7 @@ int xen_calls_open(struct xen_calls *xen, struct xrw_error *err)
     if (xen->fmem)
         xen->call = xencall_open(xen->logger, 0);
     if (xen->call)
-        xen->buffer = xencall_alloc_buffer_pages(xen->call, 1);
+        xen->buffer = xencall_alloc_buffer_pages(xen->call, BUFFER_PAGES);
     if (xen->buffer)
         return 0;
 
@@ -35,7 +40,7 @@ int xen_calls_open(struct xen_calls *xen, struct xrw_error *err)
 void xen_calls_close(struct xen_calls *xen)
 {
     if (xen->buffer)
-        xencall_free_buffer_pages(xen->call, xen->buffer, 1);
+        xencall_free_buffer_pages(xen->call, xen->buffer, BUFFER_PAGES);
     if (xen->call)
         xencall_close(xen->call);
     if (xen->fmem)
@@ -56,17 +61,47 @@ int xen_domain_info(struct xen_calls *xen, uint32_t domain, xc_domaininfo_t *inf
     return n == 1 && info->domain == domain ? 0 : -ESRCH;
 }
 
-int xen_page_type(struct xen_calls *xen, uint32_t domain, xrw_gfn gfn, enum xen_page_type *type)
+/* Xen calls a page shared with the parent read-only RAM, and a hole of the fork MMIO. */
+static enum page_type page_type(uint16_t mem_type)
 {
-    struct xen_hvm_get_mem_type *arg = xen->buffer;
+    switch (mem_type) {
+    case HVMMEM_ram_rw:
+        return PAGE_PRIVATE;
+    case HVMMEM_ram_ro:
+        return PAGE_SHARED;
+    default:
+        return PAGE_HOLE;
+    }
+}
 
-    *arg = (struct xen_hvm_get_mem_type){.domid = (domid_t)domain, .pfn = gfn};
-    if (xencall2(xen->call, __HYPERVISOR_hvm_op, HVMOP_get_mem_type, (uint64_t)(uintptr_t)arg) < 0)
+/* Many questions in one hypercall: entering Xen through the kernel costs more than the answer. */
+struct type_queries {
+    multicall_entry_t calls[RAM_BATCH];
+    struct xen_hvm_get_mem_type args[RAM_BATCH];
+};
+_Static_assert(sizeof(struct type_queries) <= BUFFER_PAGES * XRW_PAGE_BYTES, "buffer too small");
+
+int xen_page_types(struct xen_calls *xen, uint32_t domain, xrw_gfn first, size_t n,
+                   enum page_type *types)
+{
+    struct type_queries *q = xen->buffer;
+
+    if (n > RAM_BATCH)
+        return -EINVAL;
+    for (size_t i = 0; i < n; i++) {
+        q->args[i] = (struct xen_hvm_get_mem_type){.domid = (domid_t)domain, .pfn = first + i};
+        q->calls[i] = (multicall_entry_t){
+            .op = __HYPERVISOR_hvm_op,
+            .args = {HVMOP_get_mem_type, (uint64_t)(uintptr_t)&q->args[i]},
+        };
+    }
+    if (xencall2(xen->call, __HYPERVISOR_multicall, (uint64_t)(uintptr_t)q->calls, n) < 0)
         return -errno;
-    /* Xen calls a page shared with the parent read-only RAM, and a hole of the fork MMIO. */
-    *type = arg->mem_type == HVMMEM_ram_ro   ? XEN_PAGE_SHARED
-            : arg->mem_type == HVMMEM_ram_rw ? XEN_PAGE_PRIVATE
-                                             : XEN_PAGE_HOLE;
+    for (size_t i = 0; i < n; i++) {
+        if ((long)q->calls[i].result < 0)
+            return (int)(long)q->calls[i].result;
+        types[i] = page_type(q->args[i].mem_type);
+    }
     return 0;
 }
 
@@ -82,6 +117,34 @@ int xen_vmexit_event(struct xen_calls *xen, uint32_t domain, bool enable, unsign
     domctl->u.monitor_op.event = XEN_DOMCTL_MONITOR_EVENT_VMEXIT;
     domctl->u.monitor_op.u.vmexit.sync = (uint8_t)mode;
     return xencall1(xen->call, __HYPERVISOR_domctl, (uint64_t)(uintptr_t)domctl) < 0 ? -errno : 0;
+}
+
+int xen_cpuid_leaf(struct xen_calls *xen, uint32_t domain, uint32_t leaf, xen_cpuid_leaf_t *out)
+{
+    struct {
+        struct xen_domctl domctl;
+        xen_cpuid_leaf_t leaves[CPUID_LEAVES];
+    } *buffer = xen->buffer;
+    struct xen_domctl_cpu_policy *policy = &buffer->domctl.u.cpu_policy;
+
+    _Static_assert(sizeof *buffer <= BUFFER_PAGES * XRW_PAGE_BYTES, "buffer too small");
+    memset(buffer, 0, sizeof *buffer);
+    buffer->domctl.cmd = XEN_DOMCTL_get_cpu_policy;
+    buffer->domctl.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    buffer->domctl.domain = (domid_t)domain;
+    policy->nr_leaves = CPUID_LEAVES;
+    set_xen_guest_handle_raw(policy->leaves, buffer->leaves);
+    if (xencall1(xen->call, __HYPERVISOR_domctl, (uint64_t)(uintptr_t)&buffer->domctl) < 0)
+        return -errno;
+    for (uint32_t i = 0; i < policy->nr_leaves && i < CPUID_LEAVES; i++) {
+        const xen_cpuid_leaf_t *l = &buffer->leaves[i];
+
+        if (l->leaf == leaf && (l->subleaf == 0 || l->subleaf == XEN_CPUID_NO_SUBLEAF)) {
+            *out = *l;
+            return 0;
+        }
+    }
+    return -ENOENT;
 }
 
 const uint8_t *xen_map(struct xen_calls *xen, uint32_t domain, const xen_pfn_t *gfns, size_t n,

@@ -80,27 +80,46 @@ static const struct {
 #define MSR_SFMASK 0xc0000084u
 #define MSR_TSC_AUX 0xc0000103u
 
+#define VECTOR_DB 1u
+#define ENTRY_FAILURE (UINT32_C(1) << 31)
+
+static bool between(enum xrw_register reg, enum xrw_register first, enum xrw_register last)
+{
+    return reg >= first && reg <= last;
+}
+
+static bool is_ldtr_or_tr(enum xrw_register reg)
+{
+    return between(reg, XRW_REG_ldtr, XRW_REG_tr_attr);
+}
+
 /* Whether handling this exit may have changed a register that only the context has. */
 static bool may_have_changed(const struct xrw_exit *exit, enum xrw_register reg)
 {
     uint64_t msr = exit->before.value[XRW_REG_rcx] & 0xffffffff;
 
+    if (exit->field[XRW_EXIT_reason] & ENTRY_FAILURE)
+        return true;
     switch (xrw_exit_basic_reason(exit)) {
     case XRW_VMX_MSR_WRITE:
         return (reg == XRW_REG_cstar && msr == MSR_CSTAR) ||
                (reg == XRW_REG_sfmask && msr == MSR_SFMASK) ||
                (reg == XRW_REG_tsc_aux && msr == MSR_TSC_AUX);
     case XRW_VMX_EXCEPTION_NMI: /* #DB: Xen adds to DR6 when it hands the exception on */
-        return reg == XRW_REG_dr6;
-    case XRW_VMX_TRIPLE_FAULT:
+        return reg == XRW_REG_dr6 && (exit->field[XRW_EXIT_intr_info] & 0xff) == VECTOR_DB;
     case XRW_VMX_INIT:
     case XRW_VMX_SIPI:
-    case XRW_VMX_TASK_SWITCH:
-    case XRW_VMX_GDTR_IDTR_ACCESS:
-    case XRW_VMX_LDTR_TR_ACCESS:
         return true;
-    case XRW_VMX_DR_ACCESS: /* a watched or emulated one moves RIP, and the register with it */
-        return exit->after.value[XRW_REG_rip] != exit->before.value[XRW_REG_rip];
+    case XRW_VMX_TASK_SWITCH: /* also the limits of unusable segments */
+        return is_ldtr_or_tr(reg) || between(reg, XRW_REG_cs, XRW_REG_gs_attr) ||
+               reg == XRW_REG_dr6 || reg == XRW_REG_dr7;
+    case XRW_VMX_GDTR_IDTR_ACCESS:
+        return between(reg, XRW_REG_idtr_base, XRW_REG_idtr_limit);
+    case XRW_VMX_LDTR_TR_ACCESS:
+        return is_ldtr_or_tr(reg);
+    case XRW_VMX_DR_ACCESS: /* an emulated one moves RIP, and the register with it */
+        return between(reg, XRW_REG_dr0, XRW_REG_dr7) &&
+               exit->after.value[XRW_REG_rip] != exit->before.value[XRW_REG_rip];
     default:
         return false;
     }

@@ -10,31 +10,130 @@
 #include <string.h>
 #include <xen/vm_event.h>
 
-/*
- * Basic reasons for which a field means something; elsewhere it is not known.
- * Source: Intel SDM, "Information for VM Exits".
- */
-static const uint8_t has_qualification[] = {0,  4,  9,  14, 19, 21, 22, 23, 25, 27, 28, 29, 30, 36,
-                                            44, 45, 46, 47, 48, 50, 53, 56, 58, 62, 63, 64, 75};
-static const uint8_t has_instruction_length[] = {
-    10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
-    36, 39, 40, 46, 47, 50, 51, 53, 54, 55, 57, 58, 59, 60, 61, 63, 64, 65, 67, 68, 69, 70};
-static const uint8_t has_instruction_info[] = {19, 21, 22, 23, 25, 27, 46, 47, 50,
-                                               53, 57, 58, 61, 63, 64, 67, 68};
+/* What an exit reason says beside itself. */
+enum { QUALIFICATION = 1, LENGTH = 2, INFO = 4 };
 
-static bool listed(const uint8_t *list, size_t count, unsigned reason)
-{
-    for (size_t i = 0; i < count; i++)
-        if (list[i] == reason)
-            return true;
-    return false;
-}
-#define LISTED(list, reason) listed(list, sizeof(list), reason)
+/*
+ * Fields that are defined for a basic reason whatever its qualification; elsewhere they are not
+ * known.  Source: Intel SDM, "Basic VM-Exit Information", "Information for VM Exits Due to
+ * Instruction Execution".
+ */
+static const uint8_t defined_fields[] = {
+    [XRW_VMX_SIPI] = QUALIFICATION,
+    [XRW_VMX_TASK_SWITCH] = QUALIFICATION,
+    [XRW_VMX_CPUID] = LENGTH,
+    [XRW_VMX_GETSEC] = LENGTH,
+    [XRW_VMX_HLT] = LENGTH,
+    [XRW_VMX_INVD] = LENGTH,
+    [XRW_VMX_INVLPG] = QUALIFICATION | LENGTH,
+    [XRW_VMX_RDPMC] = LENGTH,
+    [XRW_VMX_RDTSC] = LENGTH,
+    [17] = LENGTH, /* RSM */
+    [XRW_VMX_VMCALL] = LENGTH,
+    [XRW_VMX_VMCLEAR] = QUALIFICATION | LENGTH | INFO,
+    [20] = LENGTH, /* VMLAUNCH */
+    [XRW_VMX_VMPTRLD] = QUALIFICATION | LENGTH | INFO,
+    [XRW_VMX_VMPTRST] = QUALIFICATION | LENGTH | INFO,
+    [XRW_VMX_VMREAD] = QUALIFICATION | LENGTH | INFO,
+    [24] = LENGTH, /* VMRESUME */
+    [XRW_VMX_VMWRITE] = QUALIFICATION | LENGTH | INFO,
+    [26] = LENGTH, /* VMXOFF */
+    [XRW_VMX_VMXON] = QUALIFICATION | LENGTH | INFO,
+    [XRW_VMX_CR_ACCESS] = QUALIFICATION | LENGTH,
+    [XRW_VMX_DR_ACCESS] = QUALIFICATION | LENGTH,
+    [XRW_VMX_IO_INSTRUCTION] = QUALIFICATION | LENGTH,
+    [XRW_VMX_MSR_READ] = LENGTH,
+    [XRW_VMX_MSR_WRITE] = LENGTH,
+    [XRW_VMX_INVALID_GUEST_STATE] = QUALIFICATION,
+    [XRW_VMX_MSR_LOADING] = QUALIFICATION,
+    [XRW_VMX_MWAIT] = QUALIFICATION | LENGTH,
+    [XRW_VMX_MONITOR] = LENGTH,
+    [XRW_VMX_PAUSE] = LENGTH,
+    [XRW_VMX_APIC_ACCESS] = QUALIFICATION,
+    [XRW_VMX_EOI_INDUCED] = QUALIFICATION,
+    [XRW_VMX_GDTR_IDTR_ACCESS] = QUALIFICATION | LENGTH | INFO,
+    [XRW_VMX_LDTR_TR_ACCESS] = QUALIFICATION | LENGTH | INFO,
+    [XRW_VMX_EPT_VIOLATION] = QUALIFICATION,
+    [XRW_VMX_INVEPT] = QUALIFICATION | LENGTH | INFO,
+    [XRW_VMX_RDTSCP] = LENGTH,
+    [XRW_VMX_INVVPID] = QUALIFICATION | LENGTH | INFO,
+    [XRW_VMX_WBINVD] = LENGTH,
+    [XRW_VMX_XSETBV] = LENGTH,
+    [XRW_VMX_APIC_WRITE] = QUALIFICATION,
+    [XRW_VMX_RDRAND] = LENGTH | INFO,
+    [XRW_VMX_INVPCID] = QUALIFICATION | LENGTH | INFO,
+    [59] = LENGTH, /* VMFUNC */
+    [60] = LENGTH, /* ENCLS */
+    [XRW_VMX_RDSEED] = LENGTH | INFO,
+    [XRW_VMX_PML_FULL] = QUALIFICATION,
+    [XRW_VMX_XSAVES] = QUALIFICATION | LENGTH | INFO,
+    [XRW_VMX_XRSTORS] = QUALIFICATION | LENGTH | INFO,
+    [65] = LENGTH,        /* PCONFIG */
+    [66] = QUALIFICATION, /* SPP event */
+    [67] = LENGTH | INFO, /* UMWAIT */
+    [68] = LENGTH | INFO, /* TPAUSE */
+    [69] = LENGTH | INFO, /* LOADIWKEY */
+    [70] = LENGTH,        /* ENCLV */
+    [XRW_VMX_NOTIFY] = QUALIFICATION,
+    [XRW_VMX_RDMSR_IMM] = QUALIFICATION | LENGTH | INFO,
+    [XRW_VMX_WRMSRNS_IMM] = QUALIFICATION | LENGTH | INFO,
+};
 
 #define INFO_VALID (UINT32_C(1) << 31)
 #define INFO_HAS_ERROR (UINT32_C(1) << 11)
+#define INFO_VECTOR(info) ((info)&0xff)
+#define INFO_TYPE(info) ((info) >> 8 & 7)
 #define IO_STRING (1u << 4)
 #define EPT_HAS_LINEAR (1u << 7)
+#define CR_LMSW_MEMORY(qualification) (((qualification)&0x70) == 0x70)
+#define TASK_SWITCH_BY_GATE(qualification) (((qualification) >> 30 & 3) == 3)
+
+enum { VECTOR_DB = 1, VECTOR_PF = 14 };
+
+/* Whether an interruption information names an event that an instruction asked for: INT n, INT1,
+ * INT3, INTO. */
+static bool is_software(uint32_t info)
+{
+    return info & INFO_VALID && INFO_TYPE(info) >= 4 && INFO_TYPE(info) <= 6;
+}
+
+static unsigned fields_of(const struct xrw_vmexit_vmx *vmx)
+{
+    unsigned reason = vmx->reason & 0xffff;
+    unsigned fields = reason < sizeof defined_fields ? defined_fields[reason] : 0;
+
+    switch (reason) {
+    case XRW_VMX_EXCEPTION_NMI:
+        if (INFO_VECTOR(vmx->intr_info) == VECTOR_DB || INFO_VECTOR(vmx->intr_info) == VECTOR_PF)
+            fields |= QUALIFICATION;
+        return is_software(vmx->intr_info) ? fields | LENGTH : fields;
+    case XRW_VMX_TASK_SWITCH:
+        if (!TASK_SWITCH_BY_GATE(vmx->qualification))
+            fields |= LENGTH;
+        break;
+    case XRW_VMX_IO_INSTRUCTION:
+        return vmx->qualification & IO_STRING ? fields | INFO : fields;
+    default:
+        break;
+    }
+    /* Met while delivering an event that an instruction asked for. */
+    return is_software(vmx->idt_vectoring_info) ? fields | LENGTH : fields;
+}
+
+/* Whether the guest-linear address is defined. */
+static bool has_linear(const struct xrw_vmexit_vmx *vmx)
+{
+    switch (vmx->reason & 0xffff) {
+    case XRW_VMX_EPT_VIOLATION:
+        return vmx->qualification & EPT_HAS_LINEAR;
+    case XRW_VMX_IO_INSTRUCTION:
+        return vmx->qualification & IO_STRING;
+    case XRW_VMX_CR_ACCESS:
+        return CR_LMSW_MEMORY(vmx->qualification);
+    default:
+        return false;
+    }
+}
 
 static void set_interruption(struct xrw_exit *exit, enum xrw_exit_field info_field, uint32_t info,
                              enum xrw_exit_field error_field, uint32_t error)
@@ -46,26 +145,31 @@ static void set_interruption(struct xrw_exit *exit, enum xrw_exit_field info_fie
         xrw_exit_set(exit, error_field, error);
 }
 
+static void set_reason(struct xrw_exit *exit, uint64_t reason, uint64_t qualification,
+                       unsigned fields)
+{
+    xrw_exit_set(exit, XRW_EXIT_reason, reason);
+    if (fields & QUALIFICATION)
+        xrw_exit_set(exit, XRW_EXIT_qualification, qualification);
+}
+
 static void set_fields(struct xrw_exit *exit, const struct xrw_vmexit_vmx *vmx)
 {
-    unsigned reason = vmx->reason & 0xffff;
-    bool string_io = reason == XRW_VMX_IO_INSTRUCTION && vmx->qualification & IO_STRING;
+    unsigned reason = vmx->reason & 0xffff, fields = fields_of(vmx);
 
-    xrw_exit_set(exit, XRW_EXIT_reason, vmx->reason);
-    if (LISTED(has_qualification, reason))
-        xrw_exit_set(exit, XRW_EXIT_qualification, vmx->qualification);
+    set_reason(exit, vmx->reason, vmx->qualification, fields);
     if (reason == XRW_VMX_EPT_VIOLATION || reason == XRW_VMX_EPT_MISCONFIG)
         xrw_exit_set(exit, XRW_EXIT_gpa, vmx->guest_physical);
-    if ((reason == XRW_VMX_EPT_VIOLATION && vmx->qualification & EPT_HAS_LINEAR) || string_io)
+    if (has_linear(vmx))
         xrw_exit_set(exit, XRW_EXIT_gla, vmx->guest_linear);
     if (reason == XRW_VMX_EXCEPTION_NMI || reason == XRW_VMX_EXTERNAL_INTERRUPT)
         set_interruption(exit, XRW_EXIT_intr_info, vmx->intr_info, XRW_EXIT_intr_error,
                          vmx->intr_error);
     set_interruption(exit, XRW_EXIT_idt_info, vmx->idt_vectoring_info, XRW_EXIT_idt_error,
                      vmx->idt_vectoring_error);
-    if (LISTED(has_instruction_length, reason))
+    if (fields & LENGTH)
         xrw_exit_set(exit, XRW_EXIT_insn_len, vmx->instruction_length);
-    if (LISTED(has_instruction_info, reason) || string_io)
+    if (fields & INFO)
         xrw_exit_set(exit, XRW_EXIT_insn_info, vmx->instruction_info);
     xrw_exit_set(exit, XRW_EXIT_interruptibility, vmx->interruptibility);
     xrw_exit_set(exit, XRW_EXIT_tsc, vmx->tsc);
@@ -121,8 +225,12 @@ static const struct {
 };
 
 #define ATTR_GRANULARITY (1u << 11)
+#define ATTR_PRESENT (1u << 7)
 
-/* Selector, limit and attributes; the limit comes scaled down when the granularity bit is set. */
+/*
+ * Selector, limit and attributes.  The limit comes scaled down when the granularity bit is set, and
+ * else cut to 20 bits, which matters for an unusable segment: it may hold any.
+ */
 static void set_segment(struct xrw_registers *regs, enum xrw_register selector_reg,
                         uint16_t selector, struct vm_event_x86_selector_reg segment)
 {
@@ -131,13 +239,16 @@ static void set_segment(struct xrw_registers *regs, enum xrw_register selector_r
     if (attr & ATTR_GRANULARITY)
         limit = limit << XRW_PAGE_SHIFT | 0xfff;
     xrw_registers_set(regs, selector_reg, selector);
-    xrw_registers_set(regs, selector_reg + 2, limit);
+    if (attr & (ATTR_GRANULARITY | ATTR_PRESENT))
+        xrw_registers_set(regs, selector_reg + 2, limit);
     xrw_registers_set(regs, selector_reg + 3, attr);
 }
 
 /*
- * Not taken from the event, which has them wrong: DR6 (always 0), DR7 (stale while the guest owns
- * its debug registers), the bases of CS, SS, DS and ES (cut to 32 bits).
+ * Not taken from the event, which has them wrong: DR6 (always 0), and DR7 (stale while the guest
+ * owns its debug registers).  The bases of CS, SS, DS and ES are cut to 32 bits, and have no more:
+ * the processor clears the others.
+ * Source: Intel SDM, "Saving Segment Registers and Descriptor-Table Registers".
  */
 static void set_registers(struct xrw_registers *regs, const struct vm_event_regs_x86 *event)
 {
@@ -154,35 +265,73 @@ static void set_registers(struct xrw_registers *regs, const struct vm_event_regs
     set_segment(regs, XRW_REG_es, event->es_sel, event->es);
     set_segment(regs, XRW_REG_fs, event->fs_sel, event->fs);
     set_segment(regs, XRW_REG_gs, event->gs_sel, event->gs);
+    xrw_registers_set(regs, XRW_REG_cs_base, event->cs_base);
+    xrw_registers_set(regs, XRW_REG_ss_base, event->ss_base);
+    xrw_registers_set(regs, XRW_REG_ds_base, event->ds_base);
+    xrw_registers_set(regs, XRW_REG_es_base, event->es_base);
 }
 
 struct request_head {
     uint32_t version, flags, reason, vcpu;
 };
 
+/* The two layouts of a request. */
+static const struct layout {
+    uint32_t version;
+    size_t bytes, regs_offset;
+} layouts[] = {
+    {XRW_VM_EVENT_VERSION_STOCK, XRW_REQUEST_SIZE_STOCK, XRW_REQUEST_REGS_OFFSET_STOCK},
+    {XRW_VM_EVENT_VERSION_PATCHED, XRW_REQUEST_SIZE_PATCHED, XRW_REQUEST_REGS_OFFSET_PATCHED},
+};
+
+static const struct layout *find_layout(uint32_t version, size_t bytes)
+{
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+        if (layouts[i].version == version && bytes >= layouts[i].bytes)
+            return &layouts[i];
+    return NULL;
+}
+
+static void decode_stock(const uint8_t *request, struct xrw_exit *exit)
+{
+    struct xrw_vmexit_stock stock;
+    unsigned reason;
+
+    memcpy(&stock, request + XRW_REQUEST_UNION_OFFSET, sizeof stock);
+    reason = stock.reason & 0xffff;
+    set_reason(exit, stock.reason, stock.qualification,
+               reason < sizeof defined_fields ? defined_fields[reason] : 0);
+}
+
 int xen_event_decode(const uint8_t *request, size_t bytes, struct xrw_exit *exit, bool *held,
                      struct xrw_error *err)
 {
     struct request_head head;
-    struct xrw_vmexit_vmx vmx;
+    struct xrw_vmexit_vmx vmx = {0};
     struct vm_event_regs_x86 regs;
+    const struct layout *layout;
 
-    if (bytes < XRW_REQUEST_SIZE_PATCHED)
+    if (bytes < sizeof head)
         return xrw_error_set(err, -EUCLEAN, "an event of %zu bytes is too short", bytes);
     memcpy(&head, request, sizeof head);
-    if (head.version != XRW_VM_EVENT_VERSION_PATCHED)
+    layout = find_layout(head.version, bytes);
+    if (!layout)
         return xrw_error_set(err, -EUCLEAN,
-                             "Xen sends events of version %" PRIu32 ", this program knows %u\n"
-                             "use the xenrewind that came with the patches of this Xen",
-                             head.version, XRW_VM_EVENT_VERSION_PATCHED);
+                             "Xen sends events of version %" PRIu32 ", this program knows %u and "
+                             "%u\nuse the xenrewind that came with the patches of this Xen",
+                             head.version, XRW_VM_EVENT_VERSION_STOCK,
+                             XRW_VM_EVENT_VERSION_PATCHED);
     if (head.reason != VM_EVENT_REASON_VMEXIT)
-        return xrw_error_set(err, -EUCLEAN, "an event of another kind arrived (%" PRIu32 ")",
-                             head.reason);
-    memcpy(&vmx, request + XRW_REQUEST_UNION_OFFSET, sizeof vmx);
-    memcpy(&regs, request + XRW_REQUEST_REGS_OFFSET_PATCHED, sizeof regs);
+        return 0;
     *exit = (struct xrw_exit){.vcpu = head.vcpu};
-    set_fields(exit, &vmx);
+    if (head.version == XRW_VM_EVENT_VERSION_STOCK) {
+        decode_stock(request, exit);
+    } else {
+        memcpy(&vmx, request + XRW_REQUEST_UNION_OFFSET, sizeof vmx);
+        set_fields(exit, &vmx);
+    }
+    memcpy(&regs, request + layout->regs_offset, sizeof regs);
     set_registers(&exit->before, &regs);
     *held = vmx.held && head.flags & VM_EVENT_FLAG_VCPU_PAUSED;
-    return 0;
+    return 1;
 }

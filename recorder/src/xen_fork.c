@@ -5,12 +5,45 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <xen/vm_event.h>
 
-/* Domain handles (UUIDs) of forks of ours begin so: "xenrewind". */
+/*
+ * The domain handle (UUID) of a fork of ours: it tells which domains were left over by a recorder
+ * that was killed.
+ */
+struct handle {
+    uint8_t prefix[9]; /* "xenrewind" */
+    uint8_t zero[3];
+    uint32_t recorder; /* its process in dom0 */
+};
+_Static_assert(sizeof(struct handle) == sizeof(xen_domain_handle_t), "size of a domain handle");
+
 static const uint8_t handle_prefix[9] = {'x', 'e', 'n', 'r', 'e', 'w', 'i', 'n', 'd'};
+
+static void make_handle(xen_domain_handle_t out)
+{
+    struct handle handle = {.recorder = (uint32_t)getpid()};
+
+    memcpy(handle.prefix, handle_prefix, sizeof handle.prefix);
+    memcpy(out, &handle, sizeof handle);
+}
+
+/* Whether a domain is a fork of ours whose recorder does not run any more. */
+static bool is_left_over(const xc_domaininfo_t *info)
+{
+    struct handle handle;
+
+    memcpy(&handle, info->handle, sizeof handle);
+    if (memcmp(handle.prefix, handle_prefix, sizeof handle_prefix) ||
+        info->flags & XEN_DOMINF_dying)
+        return false;
+    return handle.recorder == (uint32_t)getpid() ||
+           (kill((pid_t)handle.recorder, 0) && errno == ESRCH);
+}
 
 static int check_event(struct xen_calls *xen, uint32_t domain, struct xrw_error *err)
 {
@@ -73,14 +106,18 @@ static int fork_error(uint32_t parent, int code, struct xrw_error *err)
         int code;
         const char *text;
     } reasons[] = {
-        {-ENOSYS, "this Xen has no VM forks\nbuild it with CONFIG_MEM_SHARING=y (see docs/xen.md)"},
-        {-EOPNOTSUPP, "this host cannot fork domains: Xen does it on Intel (VMX) hosts only"},
+        {-ENOSYS, "this Xen has no VM forks\nbuild it with CONFIG_MEM_SHARING=y, as "
+                  "xen-patch/README.md says"},
+        {-EOPNOTSUPP, "Xen forks domains on Intel (VMX) hosts only\nrecord on such a host; "
+                      "recordings can be replayed anywhere"},
         {-ENODEV, "hardware-assisted paging is off, and forks need it\nstart Xen with hap=1"},
-        {-EXDEV, "the domain has an IOMMU (passed-through devices): it cannot be forked"},
+        {-EXDEV, "it has an IOMMU\nstart it without passed-through devices (passthrough = "
+                 "\"disabled\")"},
         {-ENOMEM, "there is not enough free memory for a fork\n`xl info` shows free_memory; lower "
                   "dom0_mem or end a domain"},
         {-EBUSY,
          "the domain is busy: another tool forks or changes it\ntry again when that has ended"},
+        {-EPERM, "Xen's security policy (XSM) forbids it"},
     };
 
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
@@ -94,21 +131,19 @@ int xen_fork(struct xen_calls *xen, const xc_domaininfo_t *parent, bool block_in
              uint32_t *fork, struct xrw_error *err)
 {
     struct xen_domctl_createdomain config = {
-        .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_oos_off,
+        .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
         .max_vcpus = parent->max_vcpu_id + 1,
         .max_evtchn_port = 1023,
         .max_grant_frames = 32,
         .max_maptrack_frames = 1024,
-        .grant_opts = XEN_DOMCTL_GRANT_version(2),
+        .grant_opts = XEN_DOMCTL_GRANT_version(1),
         .arch.emulation_flags = parent->arch_config.emulation_flags,
         .ssidref = parent->ssidref,
     };
     uint32_t id = 0;
     int code;
 
-    memcpy(config.handle, handle_prefix, sizeof handle_prefix);
-    config.handle[sizeof handle_prefix] = (uint8_t)(parent->domain >> 8);
-    config.handle[sizeof handle_prefix + 1] = (uint8_t)parent->domain;
+    make_handle(config.handle);
     if (xc_domain_create(xen->xch, &id, &config))
         return fork_error(parent->domain, -errno, err);
     if (xc_memshr_fork(xen->xch, parent->domain, id, false, block_interrupts)) {
@@ -135,8 +170,7 @@ size_t xen_left_over_forks(struct xen_calls *xen, char *text, size_t bytes)
     text[0] = '\0';
     while ((n = xc_domain_getinfolist(xen->xch, first, 64, info)) > 0) {
         for (int i = 0; i < n; i++) {
-            if (memcmp(info[i].handle, handle_prefix, sizeof handle_prefix) ||
-                info[i].flags & XEN_DOMINF_dying)
+            if (!is_left_over(&info[i]))
                 continue;
             if (used < bytes) {
                 int add = snprintf(text + used, bytes - used, "%s%u", count ? ", " : "",

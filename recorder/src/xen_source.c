@@ -2,24 +2,30 @@
 /* The Xen source: a fork in pause mode, held at each exit until it has been looked at. */
 #include "xen.h"
 
-#include "vmexit_abi.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define LAST_LOOK_MS 20u
 
 struct xen_source {
     const struct xrw_record_options *options;
     struct xen_calls xen;
-    struct xen_ring ring;
-    struct xen_memory *memory;
+    struct xen_monitor monitor;
+    struct xen_memory domains;
+    struct memory *memory;
     uint32_t parent, fork;
-    bool made_fork, event_enabled, paused;
+    bool made_fork;
+    bool was_paused; /* an existing fork, when we came */
+    bool paused;     /* by us, or so when we came */
     uint8_t *context;
     char end[64];
 };
+
+/* ---- start ----------------------------------------------------------- */
 
 static void notice(const struct xen_source *s, const char *text)
 {
@@ -34,42 +40,16 @@ static void tell_left_overs(struct xen_source *s)
     if (!xen_left_over_forks(&s->xen, ids, sizeof ids))
         return;
     (void)snprintf(text, sizeof text,
-                   "forks left over by earlier recordings, unless these still run: %s\n"
+                   "forks left over by recorders that were killed: domain %s\n"
                    "`xl destroy ID` removes one; its parent stays paused until then",
                    ids);
     notice(s, text);
 }
 
-static void describe_fitness(struct xen_source *s, struct xrw_run *run)
+static int domain_error(const char *doing, uint32_t domain, int code, struct xrw_error *err)
 {
-    uint32_t mode = 0, khz, incarnation;
-    uint64_t elapsed;
-    int rc = xc_domain_get_tsc_info(s->xen.xch, s->fork, &mode, &elapsed, &khz, &incarnation);
-    bool emulated = !rc && mode == 1;
-
-    (void)snprintf(run->fitness, sizeof run->fitness,
-                   "RDTSC %s; RDRAND, APICv and eager FPU not checked",
-                   rc         ? "not known"
-                   : emulated ? "exits (tsc_mode=always_emulate)"
-                              : "may not exit: start the guest with tsc_mode=always_emulate");
-    run->reexecutable = false; /* not all of it was checked */
-}
-
-static int make_fork(struct xen_source *s, struct xrw_error *err)
-{
-    xc_domaininfo_t info;
-    int rc;
-
-    if (s->options->fork) {
-        s->fork = s->options->fork;
-        return xen_check_domain(&s->xen, s->fork, false, &info, err);
-    }
-    rc = xen_check_domain(&s->xen, s->options->parent, true, &info, err);
-    if (!rc)
-        rc = xen_fork(&s->xen, &info, !s->options->allow_interrupts, &s->fork, err);
-    s->made_fork = !rc;
-    s->paused = !rc;
-    return rc;
+    return xrw_error_set(err, code, "cannot %s domain %" PRIu32 ": %s", doing, domain,
+                         strerror(-code));
 }
 
 static int pause_fork(struct xen_source *s)
@@ -82,17 +62,49 @@ static int pause_fork(struct xen_source *s)
     return 0;
 }
 
-static int enable_event(struct xen_source *s, struct xrw_error *err)
+static int make_fork(struct xen_source *s, struct xrw_error *err)
 {
-    int rc = xen_ring_open(&s->ring, &s->xen, s->fork, XRW_REQUEST_SIZE_PATCHED, err);
+    xc_domaininfo_t info;
+    int rc = xen_check_domain(&s->xen, s->options->parent, true, &info, err);
 
     if (rc)
         return rc;
-    rc = xen_vmexit_event(&s->xen, s->fork, true, XRW_VMEXIT_MODE_PAUSE);
+    s->parent = s->options->parent;
+    rc = xen_fork(&s->xen, &info, !s->options->allow_interrupts, &s->fork, err);
+    s->made_fork = s->paused = !rc;
+    return rc;
+}
+
+static int take_fork(struct xen_source *s, struct xrw_error *err)
+{
+    xc_domaininfo_t info;
+    int rc = 0;
+
+    /* Without its parent the fork has to be asked for all of its pages itself. */
+    s->parent = s->options->parent ? s->options->parent : s->options->fork;
+    if (s->options->parent)
+        rc = xen_check_domain(&s->xen, s->options->parent, true, &info, err);
+    if (!rc)
+        rc = xen_check_domain(&s->xen, s->options->fork, false, &info, err);
     if (rc)
-        return xrw_error_set(err, rc, "cannot enable VM-exit events in domain %" PRIu32 ": %s",
-                             s->fork, strerror(-rc));
-    s->event_enabled = true;
+        return rc;
+    s->fork = s->options->fork;
+    s->paused = s->was_paused = info.flags & XEN_DOMINF_paused;
+    rc = pause_fork(s);
+    return rc ? domain_error("pause", s->fork, rc, err) : 0;
+}
+
+static int open_memory(struct xen_source *s, struct xrw_error *err)
+{
+    int rc = xen_memory_init(&s->domains, &s->xen, s->fork, s->parent);
+
+    if (!rc)
+        rc = memory_create(&s->memory, &xen_memory_ops, &s->domains);
+    if (rc)
+        return domain_error("look at the memory of", s->parent, rc, err);
+    if (s->domains.parent_is_fork && s->parent == s->fork)
+        notice(s, "all pages of the fork are brought in from its parent now, to be read\n"
+                  "its first reads of them will cause no exits; --parent ID avoids that");
     return 0;
 }
 
@@ -102,106 +114,103 @@ static int start(void *ctx, struct xrw_run *run, struct xrw_error *err)
     int rc;
 
     tell_left_overs(s);
-    rc = make_fork(s, err);
-    if (!rc && (rc = pause_fork(s)) != 0)
-        rc = xrw_error_set(err, rc, "cannot pause domain %" PRIu32 ": %s", s->fork, strerror(-rc));
+    rc = s->options->fork ? take_fork(s, err) : make_fork(s, err);
     if (!rc)
-        rc = enable_event(s, err);
-    /* An existing fork's parent is not known to us: its own pages stand in for them. */
-    s->parent = s->made_fork ? s->options->parent : s->fork;
-    if (!rc && xen_memory_create(&s->memory, &s->xen, s->fork, s->parent))
-        rc = xrw_error_set(err, -ENOMEM, "out of memory");
+        rc = xen_monitor_open(&s->monitor, &s->xen, s->fork, err);
+    if (!rc)
+        rc = open_memory(s, err);
     if (rc)
         return rc;
     (void)snprintf(run->source, sizeof run->source, "xen");
     (void)snprintf(run->mode, sizeof run->mode, "pause");
     run->vcpus = 1;
-    run->interrupts = s->options->allow_interrupts;
+    run->interrupts = s->options->allow_interrupts || !s->made_fork;
     run->domain = s->fork;
     run->parent = s->options->parent;
-    describe_fitness(s, run);
+    xen_describe_fitness(&s->xen, s->fork, run);
     return 0;
-}
-
-/* "model name : X" of the processor, as dom0's kernel tells it. */
-static int host_cpu(char *text, size_t bytes)
-{
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    char line[256];
-    int rc = -ENOENT;
-
-    if (!file)
-        return -errno;
-    while (rc && fgets(line, sizeof line, file)) {
-        char *colon = strchr(line, ':');
-
-        if (strncmp(line, "model name", 10) || !colon || colon[1] != ' ')
-            continue;
-        line[strcspn(line, "\n")] = '\0';
-        (void)snprintf(text, bytes, "%s", colon + 2);
-        rc = 0;
-    }
-    fclose(file);
-    return rc;
 }
 
 static int meta(void *ctx, source_meta set, void *set_ctx, struct xrw_error *err)
 {
     struct xen_source *s = ctx;
-    int version = xc_version(s->xen.xch, XENVER_version, NULL);
-    xen_extraversion_t extra = "";
-    char text[256];
-    int rc = 0;
 
-    (void)xc_version(s->xen.xch, XENVER_extraversion, &extra);
-    if (version > 0) {
-        (void)snprintf(text, sizeof text, "Xen %d.%d%.16s", version >> 16, version & 0xffff, extra);
-        rc = set(set_ctx, "hypervisor", text, err);
-    }
-    if (!rc && host_cpu(text, sizeof text) == 0)
-        rc = set(set_ctx, "host_cpu", text, err);
-    return rc;
+    return xen_describe_host(&s->xen, set, set_ctx, err);
 }
 
 static int base(void *ctx, source_page page, void *page_ctx, struct xrw_error *err)
 {
     struct xen_source *s = ctx;
 
-    return xen_memory_base(s->memory, page, page_ctx, err);
+    return memory_base(s->memory, page, page_ctx, err);
 }
 
 static int go(void *ctx, struct xrw_error *err)
 {
     struct xen_source *s = ctx;
+    xc_domaininfo_t info;
 
     if (xc_domain_unpause(s->xen.xch, s->fork))
-        return xrw_error_set(err, -errno, "cannot start domain %" PRIu32 ": %s", s->fork,
-                             strerror(errno));
+        return domain_error("start", s->fork, -errno, err);
     s->paused = false;
+    if (!xen_domain_info(&s->xen, s->fork, &info) && info.flags & XEN_DOMINF_paused)
+        return xrw_error_set(err, -EBUSY,
+                             "domain %" PRIu32 " has been paused more than once\n"
+                             "let the others go first (`xl unpause %" PRIu32 "`)",
+                             s->fork, s->fork);
     return 0;
 }
 
-/* No exit came: has the guest ended? */
-static int look_for_end(struct xen_source *s, struct xrw_error *err)
+/* ---- exits ----------------------------------------------------------- */
+
+static int describe_end(struct xen_source *s, uint32_t flags)
 {
-    static const char *const codes[] = {"powered off", "rebooted", "suspended",
-                                        "crashed",     "watchdog", "soft reset"};
+    static const char *const codes[] = {
+        "powered off", "rebooted", "suspended", "crashed", "stopped by its watchdog",
+        "reset itself"};
+    unsigned code = flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+
+    (void)snprintf(s->end, sizeof s->end, "the guest %s",
+                   code < sizeof codes / sizeof *codes ? codes[code] : "shut down");
+    return SOURCE_ENDED;
+}
+
+/* No exit came: what does the guest do? */
+static int look_at_domain(struct xen_source *s, struct xrw_error *err)
+{
     xc_domaininfo_t info;
     int rc = xen_domain_info(&s->xen, s->fork, &info);
-    unsigned code;
 
     if (rc == -ESRCH || (!rc && info.flags & XEN_DOMINF_dying))
         return xrw_error_set(err, -ESRCH, "domain %" PRIu32 " was destroyed by someone else",
                              s->fork);
     if (rc)
-        return xrw_error_set(err, rc, "cannot ask Xen about domain %" PRIu32 ": %s", s->fork,
-                             strerror(-rc));
-    if (!(info.flags & XEN_DOMINF_shutdown))
-        return SOURCE_TIMEOUT;
-    code = (info.flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask;
-    (void)snprintf(s->end, sizeof s->end, "the guest %s",
-                   code < sizeof codes / sizeof *codes ? codes[code] : "shut down");
-    return SOURCE_ENDED;
+        return domain_error("ask Xen about", s->fork, rc, err);
+    if (info.flags & XEN_DOMINF_shutdown)
+        return describe_end(s, info.flags);
+    return info.flags & XEN_DOMINF_blocked ? SOURCE_IDLE : SOURCE_TIMEOUT;
+}
+
+/* The next VM exit on the ring, in *exit: SOURCE_EXIT, SOURCE_TIMEOUT or an error. */
+static int next_event(struct xen_source *s, unsigned timeout_ms, struct xrw_exit *exit, bool *held,
+                      struct xrw_error *err)
+{
+    int rc;
+
+    while ((rc = xen_monitor_next(&s->monitor, timeout_ms, err)) == 1) {
+        rc = xen_event_decode(s->monitor.ring.request, s->monitor.ring.request_bytes, exit, held,
+                              err);
+        if (rc)
+            break;
+        /* Of another kind, which someone has enabled: not ours to record. */
+        rc = xen_monitor_respond(&s->monitor, err);
+        if (rc)
+            break;
+    }
+    if (rc == 1 && exit->vcpu != 0)
+        rc = xrw_error_set(err, -EUCLEAN, "an event of vCPU %" PRIu32 ", of a guest that has one",
+                           exit->vcpu);
+    return rc;
 }
 
 static int next(void *ctx, unsigned timeout_ms, struct xrw_exit *exit, uint8_t *fxsave,
@@ -209,21 +218,23 @@ static int next(void *ctx, unsigned timeout_ms, struct xrw_exit *exit, uint8_t *
 {
     struct xen_source *s = ctx;
     bool held = false;
-    int rc = xen_ring_next(&s->ring, timeout_ms, err);
+    int end, rc = next_event(s, timeout_ms, exit, &held, err);
 
+    if (rc == SOURCE_TIMEOUT) {
+        end = look_at_domain(s, err);
+        /* Its last exit is sent only after it has ended. */
+        rc = end == SOURCE_ENDED || end == SOURCE_IDLE
+                 ? next_event(s, LAST_LOOK_MS, exit, &held, err)
+                 : SOURCE_TIMEOUT;
+        if (rc == SOURCE_TIMEOUT)
+            return end;
+    }
     if (rc < 0)
         return rc;
-    if (rc == 0)
-        return look_for_end(s, err);
-    rc = xen_event_decode(s->ring.request, s->ring.request_bytes, exit, &held, err);
-    if (!rc && exit->vcpu != 0)
-        rc = xrw_error_set(err, -EUCLEAN, "an event of vCPU %" PRIu32 ", of a guest that has one",
-                           exit->vcpu);
     /* This call waits until the vCPU is off its processor: the exit has been handled then. */
+    rc = held ? xen_context_read(&s->xen, s->fork, exit, fxsave, err) : 0;
     if (!rc && held)
-        rc = xen_context_read(&s->xen, s->fork, exit, fxsave, err);
-    if (!rc)
-        rc = xen_memory_exit(s->memory, exit, err);
+        rc = memory_exit(s->memory, exit, err);
     return rc ? rc : SOURCE_EXIT;
 }
 
@@ -231,22 +242,28 @@ static int memory(void *ctx, source_page page, void *page_ctx, struct xrw_error 
 {
     struct xen_source *s = ctx;
 
-    return xen_memory_changes(s->memory, page, page_ctx, err);
+    return memory_changes(s->memory, page, page_ctx, err);
 }
 
 static int read_physical(void *ctx, xrw_gpa gpa, void *buf, size_t bytes)
 {
     struct xen_source *s = ctx;
 
-    return xen_memory_read(s->memory, gpa, buf, bytes);
+    return memory_read(s->memory, gpa, buf, bytes);
+}
+
+static int read_table(void *ctx, xrw_gpa gpa, void *buf, size_t bytes)
+{
+    struct xen_source *s = ctx;
+
+    return memory_read_table(s->memory, gpa, buf, bytes);
 }
 
 static int resume(void *ctx, struct xrw_error *err)
 {
     struct xen_source *s = ctx;
-    int rc = xen_ring_respond(&s->ring);
 
-    return rc ? xrw_error_set(err, rc, "cannot answer an event: %s", strerror(-rc)) : 0;
+    return xen_monitor_respond(&s->monitor, err);
 }
 
 static int context(void *ctx, const void **data, size_t *bytes, struct xrw_error *err)
@@ -262,8 +279,7 @@ static int context(void *ctx, const void **data, size_t *bytes, struct xrw_error
         size = xc_domain_hvm_getcontext(s->xen.xch, s->fork, s->context, (uint32_t)size);
     }
     if (size <= 0)
-        return xrw_error_set(err, -errno, "cannot read the context of domain %" PRIu32 ": %s",
-                             s->fork, strerror(errno));
+        return domain_error("read the context of", s->fork, errno ? -errno : -EIO, err);
     *data = s->context;
     *bytes = (size_t)size;
     return 0;
@@ -280,7 +296,7 @@ static uint64_t private_pages(void *ctx)
 {
     const struct xen_source *s = ctx;
 
-    return xen_memory_private_pages(s->memory);
+    return s->memory ? memory_private_pages(s->memory) : 0;
 }
 
 static uint32_t domain(void *ctx)
@@ -290,29 +306,43 @@ static uint32_t domain(void *ctx)
     return s->fork;
 }
 
+static uint64_t now_ns(void *ctx)
+{
+    struct timespec t;
+
+    (void)ctx;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- stop ------------------------------------------------------------ */
+
+static int destroy_fork(struct xen_source *s, struct xrw_error *err)
+{
+    if (!xc_domain_destroy(s->xen.xch, s->fork) || errno == ESRCH)
+        return 0;
+    return xrw_error_set(err, -errno,
+                         "the fork, domain %" PRIu32 ", could not be removed: %s\n"
+                         "`xl destroy %" PRIu32 "` removes it; its parent stays paused until then",
+                         s->fork, strerror(errno), s->fork);
+}
+
 static int stop(void *ctx, struct xrw_error *err)
 {
     struct xen_source *s = ctx;
     int rc = 0;
 
-    xen_memory_destroy(s->memory);
+    /* Pages of the fork that are mapped would outlive it. */
+    memory_destroy(s->memory);
     s->memory = NULL;
-    if (s->fork)
-        (void)pause_fork(s);
-    if (s->event_enabled)
-        (void)xen_vmexit_event(&s->xen, s->fork, false, XRW_VMEXIT_MODE_ASYNC);
-    s->event_enabled = false;
-    xen_ring_close(&s->ring, &s->xen);
-    if (s->made_fork && !s->options->keep) {
-        if (xc_domain_destroy(s->xen.xch, s->fork) && errno != ESRCH)
-            rc = xrw_error_set(err, -errno,
-                               "the fork, domain %" PRIu32 ", could not be removed: %s\n"
-                               "`xl destroy %" PRIu32
-                               "` removes it; its parent stays paused until then",
-                               s->fork, strerror(errno), s->fork);
-    } else if (s->fork && !s->made_fork) {
+    if (!s->fork)
+        return 0;
+    (void)pause_fork(s);
+    xen_monitor_close(&s->monitor, &s->xen);
+    if (s->made_fork && !s->options->keep)
+        rc = destroy_fork(s, err);
+    else if (!s->made_fork && !s->was_paused)
         (void)xc_domain_unpause(s->xen.xch, s->fork);
-    }
     s->made_fork = false;
     s->fork = 0;
     return rc;
@@ -327,11 +357,13 @@ static const struct source_ops xen_ops = {
     .next = next,
     .memory = memory,
     .read_physical = read_physical,
+    .read_table = read_table,
     .resume = resume,
     .context = context,
     .end_text = end_text,
     .private_pages = private_pages,
     .domain = domain,
+    .now_ns = now_ns,
     .stop = stop,
 };
 
@@ -344,7 +376,7 @@ int xen_source_create(struct source *source, const struct xrw_record_options *op
     if (!s)
         return xrw_error_set(err, -ENOMEM, "out of memory");
     s->options = options;
-    s->ring.port = -1;
+    s->monitor.port = -1;
     rc = xen_calls_open(&s->xen, err);
     if (rc) {
         free(s);

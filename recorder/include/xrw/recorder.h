@@ -23,6 +23,7 @@ enum xrw_record_memory {
 };
 
 struct xrw_record_progress {
+    uint64_t base_pages; /* of the base image; exits come only when all are there */
     uint64_t exits;
     uint64_t private_pages; /* of the fork: copied from its parent so far */
     uint64_t file_bytes;
@@ -33,8 +34,8 @@ struct xrw_record_progress {
 struct xrw_record_options {
     const char *path;
     bool overwrite;
-    uint32_t parent; /* domain to fork, if fork is 0 */
-    uint32_t fork;   /* fork that exists: recorded, and left as it is afterwards */
+    uint32_t parent; /* domain to fork, if fork is 0; else the one fork was made from, or 0 */
+    uint32_t fork;   /* fork that exists: recorded, and paused or running afterwards as before */
     bool allow_interrupts;
     bool keep; /* leave the fork that was made, paused */
 
@@ -43,7 +44,7 @@ struct xrw_record_options {
 
     uint64_t max_exits;  /* 0: no limit */
     double max_seconds;  /* 0: no limit */
-    double idle_seconds; /* stop when no exit came for so long; 0: never */
+    double idle_seconds; /* stop when the guest has waited for an interrupt so long; 0: never */
     bool until_rip;
     xrw_gva rip;
     int until_reason; /* basic exit reason; negative: none */
@@ -52,7 +53,7 @@ struct xrw_record_options {
     const char *each_exit; /* shell command told of every exit while the fork is held */
 
     const volatile sig_atomic_t *interrupted;                                /* set to end */
-    void (*progress)(void *ctx, const struct xrw_record_progress *progress); /* twice a second */
+    void (*progress)(void *ctx, const struct xrw_record_progress *progress); /* once a second */
     void (*notice)(void *ctx, const char *text);                             /* worth a line */
     void *ctx;
 };
@@ -64,10 +65,12 @@ struct xrw_record_result {
 };
 
 /*
- * Record until a stop condition holds.  Afterwards, whatever happened, the fork that was made is
- * gone and its parent goes on.  Returns 0 with *result, or a negative errno with err; the recording
- * then holds what was committed, if it was begun at all (-EEXIST, -ENODEV, -ESRCH, ... come
- * before).
+ * Record until a stop condition holds, the guest ends, or *interrupted is set.  Afterwards,
+ * whatever happened, the fork that was made is gone and its parent goes on.  Blocks; calls back on
+ * the same thread.  Returns 0 with *result, or a negative errno with err: -EEXIST (the file is
+ * there), -ESRCH (no such domain), -EOPNOTSUPP and -ENOSYS (what this Xen cannot do), -EACCES,
+ * -EBUSY, -ENOSPC, ... The recording then holds what was committed before, and is removed if no
+ * exit was.
  */
 int xrw_record(const struct xrw_record_options *options, struct xrw_record_result *result,
                struct xrw_error *err);

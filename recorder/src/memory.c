@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which pages are private is asked of Xen:
+ *   - of all pages at the start: special pages are private from the beginning,
+ *   - of the page of each EPT violation,
+ *   - of all others when the fork owns more or fewer pages than that explains: Xen copies pages
+ *     too, when it walks the guest's page tables, fetches for emulation, or writes the output of a
+ *     hypercall,
+ *   - of all when the guest asks Xen to change its memory map; frames may be others then, and are
+ *     mapped anew.
+ * Mapping a page that the fork does not have yet would bring it in, and mapping a parent's page
+ * while the fork runs would keep it from being shared: neither is done.
+ *
+ * Page tables are watched even while they are shared: not every processor (Bochs 2.7 is one)
+ * respects EPT permissions when it sets accessed and dirty bits.
+ */
+#include "memory.h"
+
+#include "gfn_map.h"
+#include "ram.h"
+#include "xrw/vmx.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUP 64u         /* pages of a fork mapped in one piece: mappings are a scarce resource */
+#define PARENT_CACHE 256u /* pages of the parent kept for reading */
+#define TABLE_NOTES 16u   /* page tables noticed at one exit */
+
+#define HYPERCALL_MEMORY_OP 12u
+#define HYPERCALL_MULTICALL 13u
+
+/* Pages mapped in one piece. */
+struct group {
+    const uint8_t *pages;
+    size_t count, users; /* slots that use one of them; 0: free */
+};
+
+/* A page that is watched. */
+struct slot {
+    xrw_gfn gfn;
+    bool private;       /* Xen says so; else a shared page table */
+    bool announced;     /* given to page() as private */
+    uint8_t *copy;      /* content last given to page() */
+    const uint8_t *map; /* the fork's page */
+    size_t group;
+};
+
+struct parent_page {
+    bool valid;
+    xrw_gfn gfn;
+    uint8_t content[XRW_PAGE_BYTES];
+};
+
+struct memory {
+    const struct memory_ops *ops;
+    void *ctx;
+    struct ram ram;
+    struct slot *slots;
+    size_t count, capacity;
+    struct group *groups;
+    size_t group_count, group_capacity, free_groups;
+    size_t singles;  /* groups of one page */
+    bool base_taken; /* new pages need to be compared with what they were */
+    struct gfn_map by_gfn;
+    uint64_t private_count;
+    uint64_t unexplained; /* pages that the fork owns beside the private ones known */
+    xrw_gfn tables[TABLE_NOTES];
+    size_t table_count;
+    struct parent_page cache[PARENT_CACHE];
+};
+
+int memory_create(struct memory **out, const struct memory_ops *ops, void *ctx)
+{
+    struct memory *m = calloc(1, sizeof *m);
+
+    if (!m)
+        return -ENOMEM;
+    m->ops = ops;
+    m->ctx = ctx;
+    *out = m;
+    return 0;
+}
+
+void memory_destroy(struct memory *m)
+{
+    if (!m)
+        return;
+    for (size_t i = 0; i < m->group_count; i++)
+        if (m->groups[i].users)
+            m->ops->unmap(m->ctx, m->groups[i].pages, m->groups[i].count);
+    for (size_t i = 0; i < m->count; i++)
+        free(m->slots[i].copy);
+    free(m->slots);
+    free(m->groups);
+    ram_deinit(&m->ram);
+    gfn_map_deinit(&m->by_gfn);
+    free(m);
+}
+
+uint64_t memory_private_pages(const struct memory *m)
+{
+    return m->private_count;
+}
+
+static struct slot *find(const struct memory *m, xrw_gfn gfn)
+{
+    size_t index = gfn_map_find(&m->by_gfn, gfn);
+
+    return index == GFN_MAP_NONE ? NULL : &m->slots[index];
+}
+
+/* Room for one more element. */
+static int grow(void **array, size_t *capacity, size_t count, size_t element)
+{
+    size_t wanted = *capacity ? *capacity * 2 : 256;
+    void *bigger;
+
+    if (count < *capacity)
+        return 0;
+    bigger = realloc(*array, wanted * element);
+    if (!bigger)
+        return -ENOMEM;
+    *array = bigger;
+    *capacity = wanted;
+    return 0;
+}
+
+/* ---- groups of mapped pages ------------------------------------------ */
+
+static int new_group(struct memory *m, size_t *index)
+{
+    int rc;
+
+    for (size_t i = 0; m->free_groups && i < m->group_count; i++)
+        if (!m->groups[i].users) {
+            m->free_groups--;
+            *index = i;
+            return 0;
+        }
+    rc = grow((void **)&m->groups, &m->group_capacity, m->group_count, sizeof *m->groups);
+    if (rc)
+        return rc;
+    *index = m->group_count++;
+    m->groups[*index] = (struct group){0};
+    return 0;
+}
+
+static void leave_group(struct memory *m, size_t index)
+{
+    struct group *group = &m->groups[index];
+
+    if (--group->users)
+        return;
+    m->ops->unmap(m->ctx, group->pages, group->count);
+    m->singles -= group->count == 1;
+    m->free_groups++;
+}
+
+/*
+ * Map the pages of n slots (at most GROUP) in one piece; those mapped before leave their groups.
+ * A page that the fork does not have any more keeps its old mapping: it reads as it last was.
+ */
+static int map_slots(struct memory *m, const size_t *indexes, size_t n)
+{
+    xrw_gfn gfns[GROUP];
+    bool present[GROUP];
+    const uint8_t *pages;
+    size_t group, users = 0;
+    int rc = new_group(m, &group);
+
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < n; i++)
+        gfns[i] = m->slots[indexes[i]].gfn;
+    rc = m->ops->map(m->ctx, false, gfns, n, &pages, present);
+    for (size_t i = 0; i < n && !rc; i++)
+        users += present[i];
+    if (rc || !users) {
+        m->free_groups++;
+        if (!rc)
+            m->ops->unmap(m->ctx, pages, n);
+        return rc;
+    }
+    m->groups[group] = (struct group){pages, n, users};
+    m->singles += n == 1;
+    for (size_t i = 0; i < n; i++) {
+        struct slot *slot = &m->slots[indexes[i]];
+
+        if (!present[i])
+            continue;
+        if (slot->map)
+            leave_group(m, slot->group);
+        slot->map = pages + i * XRW_PAGE_BYTES;
+        slot->group = group;
+    }
+    return 0;
+}
+
+/* Map anew, in whole groups, all slots or those that are mapped alone. */
+static int regroup(struct memory *m, bool all)
+{
+    size_t indexes[GROUP], n = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < m->count && !rc; i++) {
+        if (all || !m->slots[i].map || m->groups[m->slots[i].group].count == 1)
+            indexes[n++] = i;
+        if (n == GROUP || (n && i + 1 == m->count)) {
+            rc = map_slots(m, indexes, n);
+            n = 0;
+        }
+    }
+    return rc;
+}
+
+/* ---- the parent's pages ---------------------------------------------- */
+
+/* Content of a page as the parent has it; mapped for a moment only. */
+static int parent_page(struct memory *m, xrw_gfn gfn, const uint8_t **content)
+{
+    struct parent_page *entry = &m->cache[gfn % PARENT_CACHE];
+    const uint8_t *map;
+    bool present;
+    int rc;
+
+    if (!entry->valid || entry->gfn != gfn) {
+        rc = m->ops->map(m->ctx, true, &gfn, 1, &map, &present);
+        if (rc)
+            return rc;
+        if (present)
+            memcpy(entry->content, map, XRW_PAGE_BYTES);
+        m->ops->unmap(m->ctx, map, 1);
+        entry->gfn = gfn;
+        entry->valid = present;
+        if (!present)
+            return -ENODATA;
+    }
+    *content = entry->content;
+    return 0;
+}
+
+/* ---- watching -------------------------------------------------------- */
+
+/* A slot for a page, not mapped yet.  What it held so far was the parent's. */
+static int new_slot(struct memory *m, xrw_gfn gfn, bool private)
+{
+    struct slot slot = {.gfn = gfn, .private = private};
+    const uint8_t *content = NULL;
+    int rc = grow((void **)&m->slots, &m->capacity, m->count, sizeof *m->slots);
+
+    if (!rc && m->base_taken)
+        rc = parent_page(m, gfn, &content);
+    if (rc && rc != -ENODATA)
+        return rc;
+    slot.copy = calloc(1, XRW_PAGE_BYTES);
+    if (!slot.copy)
+        return -ENOMEM;
+    if (content)
+        memcpy(slot.copy, content, XRW_PAGE_BYTES);
+    rc = gfn_map_add(&m->by_gfn, gfn, m->count);
+    if (rc) {
+        free(slot.copy);
+        return rc;
+    }
+    m->slots[m->count++] = slot;
+    m->private_count += private;
+    return 0;
+}
+
+/* Watch a page from now on; leaves the mapping to the caller if it is not alone. */
+static int watch(struct memory *m, xrw_gfn gfn, bool private, bool alone)
+{
+    struct slot *slot = find(m, gfn);
+    size_t index;
+    int rc = 0;
+
+    if (!slot) {
+        rc = new_slot(m, gfn, private);
+        index = m->count - 1;
+    } else if (private && !slot->private) {
+        slot->private = true;
+        m->private_count++;
+        index = (size_t)(slot - m->slots);
+        alone = true; /* its mapping shows the shared frame */
+    } else {
+        return 0;
+    }
+    if (!rc && alone)
+        rc = map_slots(m, &index, 1);
+    if (!rc && m->singles >= GROUP)
+        rc = regroup(m, false);
+    return rc;
+}
+
+/* Ask Xen about one page. */
+static int look_at(struct memory *m, xrw_gfn gfn, bool page_table)
+{
+    enum page_type type;
+    int rc = m->ops->types(m->ctx, false, gfn, 1, &type);
+
+    if (rc || type == PAGE_HOLE || (type == PAGE_SHARED && !page_table))
+        return rc;
+    return watch(m, gfn, type == PAGE_PRIVATE, true);
+}
+
+/* Ask Xen about all pages. */
+static int look_at_all(struct memory *m)
+{
+    enum page_type types[RAM_BATCH];
+    int rc = 0;
+
+    for (size_t i = 0; i < m->ram.count && !rc; i++) {
+        const struct ram_extent *extent = &m->ram.extents[i];
+
+        for (size_t done = 0, n; done < extent->count && !rc; done += n) {
+            n = extent->count - done < RAM_BATCH ? extent->count - done : RAM_BATCH;
+            rc = m->ops->types(m->ctx, false, extent->first + done, n, types);
+            for (size_t j = 0; j < n && !rc; j++)
+                if (types[j] == PAGE_PRIVATE)
+                    rc = watch(m, extent->first + done + j, true, false);
+        }
+    }
+    return rc ? rc : regroup(m, false);
+}
+
+/* Look for the page tables that were read since the last exit. */
+static int look_at_tables(struct memory *m)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < m->table_count && !rc; i++)
+        rc = look_at(m, m->tables[i], true);
+    m->table_count = 0;
+    return rc;
+}
+
+/* ---- base image ------------------------------------------------------ */
+
+/* The pages of a part of RAM, as the fork has them. */
+static int base_batch(struct memory *m, xrw_gfn first, size_t n, uint64_t *read, source_page page,
+                      void *page_ctx, struct xrw_error *err)
+{
+    xrw_gfn gfns[RAM_BATCH];
+    bool present[RAM_BATCH];
+    const uint8_t *pages;
+    int rc;
+
+    for (size_t i = 0; i < n; i++)
+        gfns[i] = first + i;
+    rc = m->ops->map(m->ctx, true, gfns, n, &pages, present);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < n && !rc; i++) {
+        struct slot *slot = find(m, first + i);
+
+        if (slot && slot->map) {
+            memcpy(slot->copy, slot->map, XRW_PAGE_BYTES);
+            slot->announced = true;
+            rc = page(page_ctx, slot->gfn, slot->copy, false, err);
+        } else if (present[i]) {
+            rc = page(page_ctx, first + i, pages + i * XRW_PAGE_BYTES, false, err);
+        } else {
+            continue;
+        }
+        ++*read;
+    }
+    m->ops->unmap(m->ctx, pages, n);
+    return rc;
+}
+
+static int base(struct memory *m, source_page page, void *page_ctx, struct xrw_error *err)
+{
+    uint64_t read = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < m->ram.count && !rc; i++) {
+        const struct ram_extent *extent = &m->ram.extents[i];
+
+        for (size_t done = 0, n; done < extent->count && !rc; done += n) {
+            n = extent->count - done < RAM_BATCH ? extent->count - done : RAM_BATCH;
+            rc = base_batch(m, extent->first + done, n, &read, page, page_ctx, err);
+        }
+    }
+    if (!rc && !read)
+        return xrw_error_set(err, -ENODATA,
+                             "none of the guest's memory can be read\n"
+                             "recording needs a PV dom0: a PVH dom0 cannot map shared pages");
+    return rc;
+}
+
+/* How many pages the fork owns that are not explained. */
+static int count_unexplained(struct memory *m, uint64_t *unexplained)
+{
+    uint64_t pages;
+    int rc = m->ops->fork_pages(m->ctx, &pages);
+
+    if (!rc)
+        *unexplained = pages - m->private_count; /* may wrap: only compared */
+    return rc;
+}
+
+int memory_base(struct memory *m, source_page page, void *page_ctx, struct xrw_error *err)
+{
+    int rc = ram_find(&m->ram, m->ops, m->ctx);
+
+    if (!rc)
+        rc = look_at_all(m);
+    if (!rc)
+        rc = count_unexplained(m, &m->unexplained);
+    if (rc)
+        return xrw_error_set(err, rc, "cannot find the guest's memory: %s", strerror(-rc));
+    rc = base(m, page, page_ctx, err);
+    m->base_taken = true;
+    if (rc && err && !err->text[0])
+        return xrw_error_set(err, rc, "cannot read the guest's memory: %s", strerror(-rc));
+    return rc;
+}
+
+/* ---- exits ----------------------------------------------------------- */
+
+#define EPT_LINEAR_VALID (1u << 7)
+#define EPT_FINAL_ACCESS (1u << 8)
+
+/* Whether the guest asked Xen to change its memory map, as far as can be told. */
+static bool changes_map(const struct xrw_exit *exit)
+{
+    uint64_t number = exit->before.value[XRW_REG_rax] & 0xffffffff;
+
+    return xrw_exit_basic_reason(exit) == XRW_VMX_VMCALL &&
+           (number == HYPERCALL_MEMORY_OP || number == HYPERCALL_MULTICALL);
+}
+
+static int learn(struct memory *m, const struct xrw_exit *exit)
+{
+    uint64_t q = exit->field[XRW_EXIT_qualification], unexplained;
+    int rc = look_at_tables(m);
+
+    if (!rc && exit->field_known[XRW_EXIT_gpa])
+        rc = look_at(m, exit->field[XRW_EXIT_gpa] >> XRW_PAGE_SHIFT,
+                     q & EPT_LINEAR_VALID && !(q & EPT_FINAL_ACCESS));
+    if (!rc)
+        rc = count_unexplained(m, &unexplained);
+    if (rc || (unexplained == m->unexplained && !changes_map(exit)))
+        return rc;
+    /* Fewer pages: some were given back, and others may stand in their place. */
+    if (changes_map(exit) || (int64_t)(unexplained - m->unexplained) < 0)
+        rc = regroup(m, true);
+    if (!rc)
+        rc = look_at_all(m);
+    return rc ? rc : count_unexplained(m, &m->unexplained);
+}
+
+int memory_exit(struct memory *m, const struct xrw_exit *exit, struct xrw_error *err)
+{
+    int rc = learn(m, exit);
+
+    if (rc)
+        return xrw_error_set(err, rc, "cannot follow the fork's memory: %s", strerror(-rc));
+    return 0;
+}
+
+int memory_changes(struct memory *m, source_page page, void *page_ctx, struct xrw_error *err)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        struct slot *slot = &m->slots[i];
+        bool announce = slot->private && !slot->announced;
+        int rc;
+
+        if (!slot->map || (!announce && !memcmp(slot->copy, slot->map, XRW_PAGE_BYTES)))
+            continue;
+        memcpy(slot->copy, slot->map, XRW_PAGE_BYTES);
+        slot->announced = slot->private;
+        rc = page(page_ctx, slot->gfn, slot->copy, announce, err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int memory_read(struct memory *m, xrw_gpa gpa, void *buf, size_t bytes)
+{
+    const struct slot *slot = find(m, gpa >> XRW_PAGE_SHIFT);
+    size_t offset = gpa % XRW_PAGE_BYTES;
+    const uint8_t *content;
+    int rc;
+
+    if (bytes > XRW_PAGE_BYTES - offset)
+        return -ENODATA;
+    if (slot && slot->map)
+        content = slot->map;
+    else if ((rc = parent_page(m, gpa >> XRW_PAGE_SHIFT, &content)) != 0)
+        return rc;
+    memcpy(buf, content + offset, bytes);
+    return 0;
+}
+
+int memory_read_table(struct memory *m, xrw_gpa gpa, void *buf, size_t bytes)
+{
+    if (!find(m, gpa >> XRW_PAGE_SHIFT) && m->table_count < TABLE_NOTES)
+        m->tables[m->table_count++] = gpa >> XRW_PAGE_SHIFT;
+    return memory_read(m, gpa, buf, bytes);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a fork's memory holds, exit by exit, without touching it.
+ *
+ * A page of a fork is a hole (never touched), shared with the parent (only read so far), or
+ * private.  The content of the first two is the parent's, which stands still; only private pages
+ * change.  They are mapped, and compared with a copy at each exit.
+ */
+#ifndef XRW_RECORDER_MEMORY_H
+#define XRW_RECORDER_MEMORY_H
+
+#include "source.h"
+
+/* What a domain's second-level page table says of a page. */
+enum page_type { PAGE_HOLE, PAGE_SHARED, PAGE_PRIVATE };
+
+/*
+ * The two domains, as the Xen source or a test has them.  `parent' chooses between them; where a
+ * domain is recorded whose parent is not known, both are the same one.  0 or a negative errno.
+ */
+struct memory_ops {
+    /* Types of n pages from first on, without changing them. */
+    int (*types)(void *ctx, bool parent, xrw_gfn first, size_t n, enum page_type *types);
+
+    /* Map n pages read-only, in one piece; present[i]: the i-th could be mapped. */
+    int (*map)(void *ctx, bool parent, const xrw_gfn *gfns, size_t n, const uint8_t **pages,
+               bool *present);
+    void (*unmap)(void *ctx, const uint8_t *pages, size_t n);
+
+    /* Highest page of the parent, and how many it has. */
+    int (*extent)(void *ctx, xrw_gfn *last, uint64_t *pages);
+
+    /* How many pages the fork owns. */
+    int (*fork_pages)(void *ctx, uint64_t *pages);
+};
+
+struct memory;
+
+/* ops must outlive it.  0 or -ENOMEM. */
+int memory_create(struct memory **out, const struct memory_ops *ops, void *ctx);
+
+/* Unmaps everything; to be called before the fork is destroyed or reset.  NULL is allowed. */
+void memory_destroy(struct memory *memory);
+
+/* Find the RAM, and give every page of it to page() as the fork has it.  Once, first. */
+int memory_base(struct memory *memory, source_page page, void *page_ctx, struct xrw_error *err);
+
+/* Take notice of an exit at which the fork is held: of the pages that it made private. */
+int memory_exit(struct memory *memory, const struct xrw_exit *exit, struct xrw_error *err);
+
+/* Give every page that changed, or became private, since the last call to page(). */
+int memory_changes(struct memory *memory, source_page page, void *page_ctx, struct xrw_error *err);
+
+/* As xrw_read_physical, of the held fork. */
+int memory_read(struct memory *memory, xrw_gpa gpa, void *buf, size_t bytes);
+
+/* The same for an entry of a page table that the guest uses: the table is watched from then on,
+ * see memory.c. */
+int memory_read_table(struct memory *memory, xrw_gpa gpa, void *buf, size_t bytes);
+
+/* Pages private to the fork, as far as they are RAM of the guest. */
+uint64_t memory_private_pages(const struct memory *memory);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is known of the host and the guest beside its exits. */
+#include "xen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TSC_ALWAYS_EMULATED 1u
+
+/* ---- the guest ------------------------------------------------------- */
+
+enum answer { NO, YES, UNKNOWN };
+
+static enum answer rdtsc_exits(struct xen_calls *xen, uint32_t domain)
+{
+    uint32_t mode, khz, incarnation;
+    uint64_t elapsed;
+
+    if (xc_domain_get_tsc_info(xen->xch, domain, &mode, &elapsed, &khz, &incarnation))
+        return UNKNOWN;
+    return mode == TSC_ALWAYS_EMULATED ? YES : NO; /* other modes emulate it at times */
+}
+
+static enum answer cpuid_hides(struct xen_calls *xen, uint32_t domain, uint32_t leaf, bool in_ebx,
+                               unsigned bit)
+{
+    xen_cpuid_leaf_t found;
+    int rc = xen_cpuid_leaf(xen, domain, leaf, &found);
+
+    if (rc)
+        return rc == -ENOENT ? YES : UNKNOWN;
+    return (in_ebx ? found.b : found.c) >> bit & 1 ? NO : YES;
+}
+
+/* Xen does not tell but on its console; its command line says so if it was switched off. */
+static enum answer apicv_is_off(struct xen_calls *xen)
+{
+    static const char *const off[] = {"apicv=0",     "apicv=no",      "apicv=off",
+                                      "apicv=false", "apicv=disable", "no-apicv"};
+    xen_commandline_t line = "";
+    char *word, *rest;
+
+    if (xc_version(xen->xch, XENVER_commandline, &line) < 0)
+        return UNKNOWN;
+    line[sizeof line - 1] = '\0';
+    for (word = strtok_r(line, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        for (size_t i = 0; i < sizeof off / sizeof *off; i++)
+            if (!strcmp(word, off[i]))
+                return YES;
+    return UNKNOWN;
+}
+
+void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, struct xrw_run *run)
+{
+    const struct {
+        enum answer fit;
+        const char *texts[3];
+    } checks[] = {
+        {rdtsc_exits(xen, domain),
+         {[YES] = "RDTSC exits",
+          [NO] = "RDTSC does not exit (give the guest tsc_mode=\"always_emulate\")",
+          [UNKNOWN] = "RDTSC not known"}},
+        {cpuid_hides(xen, domain, 1, false, 30),
+         {[YES] = "RDRAND hidden",
+          [NO] = "RDRAND visible (start Xen with cpuid=no-rdrand)",
+          [UNKNOWN] = "RDRAND not known"}},
+        {cpuid_hides(xen, domain, 7, true, 18),
+         {[YES] = "RDSEED hidden",
+          [NO] = "RDSEED visible (cpuid=no-rdseed)",
+          [UNKNOWN] = "RDSEED not known"}},
+        {apicv_is_off(xen),
+         {[YES] = "APICv off", [NO] = "", [UNKNOWN] = "APICv not known (start Xen with apicv=0)"}},
+    };
+    size_t used = 0;
+
+    run->reexecutable = true;
+    run->fitness[0] = '\0';
+    for (size_t i = 0; i < sizeof checks / sizeof *checks && used < sizeof run->fitness; i++) {
+        run->reexecutable = run->reexecutable && checks[i].fit == YES;
+        used += (size_t)snprintf(run->fitness + used, sizeof run->fitness - used, "%s%s",
+                                 i ? "; " : "", checks[i].texts[checks[i].fit]);
+    }
+    if (used < sizeof run->fitness)
+        (void)snprintf(run->fitness + used, sizeof run->fitness - used,
+                       "; FPU loaded eagerly (pause mode)");
+}
+
+/* ---- the host -------------------------------------------------------- */
+
+/* "model name : X" of the processor, as dom0's kernel tells it. */
+static int host_cpu(char *text, size_t bytes)
+{
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    char line[256];
+    int rc = -ENOENT;
+
+    if (!file)
+        return -errno;
+    while (rc && fgets(line, sizeof line, file)) {
+        char *colon = strchr(line, ':');
+
+        if (strncmp(line, "model name", 10) || !colon || colon[1] != ' ')
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        (void)snprintf(text, bytes, "%s", colon + 2);
+        rc = 0;
+    }
+    fclose(file);
+    return rc;
+}
+
+int xen_describe_host(struct xen_calls *xen, source_meta set, void *set_ctx, struct xrw_error *err)
+{
+    int version = xc_version(xen->xch, XENVER_version, NULL);
+    xen_extraversion_t extra = "";
+    char text[256];
+    int rc = 0;
+
+    (void)xc_version(xen->xch, XENVER_extraversion, &extra);
+    if (version > 0) {
+        (void)snprintf(text, sizeof text, "Xen %d.%d%.16s", version >> 16, version & 0xffff, extra);
+        rc = set(set_ctx, "hypervisor", text, err);
+    }
+    if (!rc && host_cpu(text, sizeof text) == 0)
+        rc = set(set_ctx, "host_cpu", text, err);
+    return rc;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The test is Xen: it writes requests into a page and reads the responses. */
+#include "support.h"
+
+#include "ring.h"
+#include "vmexit_abi.h"
+#include "xrw/types.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Where Xen has things in the page.  Source: xen/include/public/io/ring.h. */
+enum { REQ_PROD = 0, REQ_EVENT = 4, RSP_PROD = 8, RSP_EVENT = 12, SLOTS = 64 };
+
+#define BYTES XRW_REQUEST_SIZE_PATCHED
+
+struct xen {
+    uint8_t *page;
+    struct ring ring;
+    uint32_t produced;
+};
+
+static uint32_t word(const struct xen *xen, size_t offset)
+{
+    uint32_t value;
+
+    memcpy(&value, xen->page + offset, sizeof value);
+    return value;
+}
+
+static void set_word(struct xen *xen, size_t offset, uint32_t value)
+{
+    memcpy(xen->page + offset, &value, sizeof value);
+}
+
+static size_t slot(uint32_t index)
+{
+    return SLOTS + index % 8 * BYTES;
+}
+
+static int setup(void **state)
+{
+    struct xen *xen = calloc(1, sizeof *xen);
+
+    xen->page = malloc(XRW_PAGE_BYTES);
+    memset(xen->page, 0xee, XRW_PAGE_BYTES);
+    ring_init(&xen->ring, xen->page, BYTES);
+    *state = xen;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct xen *xen = *state;
+
+    free(xen->page);
+    free(xen);
+    return 0;
+}
+
+/* A ring that has seen `before' requests already. */
+static void continue_at(struct xen *xen, uint32_t before)
+{
+    xen->ring.consumed = xen->ring.answered = xen->produced = before;
+    set_word(xen, REQ_PROD, before);
+    set_word(xen, RSP_PROD, before);
+}
+
+/* A request whose every word tells the request and its own place. */
+static void produce(struct xen *xen)
+{
+    for (uint32_t i = 0; i < BYTES; i += 4)
+        set_word(xen, slot(xen->produced) + i, xen->produced << 16 | i | 1);
+    xen->produced++;
+    set_word(xen, REQ_PROD, xen->produced);
+}
+
+static void check_request(const struct xen *xen, uint32_t number)
+{
+    for (uint32_t i = 0; i < BYTES; i += 4) {
+        uint32_t value;
+
+        memcpy(&value, xen->ring.request + i, sizeof value);
+        assert_int_equal(value, number << 16 | i | 1);
+    }
+}
+
+static void test_empty(void **state)
+{
+    struct xen *xen = *state;
+
+    assert_int_equal(word(xen, REQ_PROD), 0);
+    assert_int_equal(word(xen, RSP_PROD), 0);
+    assert_int_equal(word(xen, REQ_EVENT), 1);
+    assert_int_equal(word(xen, RSP_EVENT), 1);
+    assert_int_equal(ring_take(&xen->ring, NULL), 0);
+    assert_false(ring_pending(&xen->ring));
+    assert_false(ring_respond(&xen->ring));
+    assert_int_equal(word(xen, RSP_PROD), 0);
+}
+
+static void test_each_request_is_answered_once(void **state)
+{
+    struct xen *xen = *state;
+
+    for (uint32_t n = 0; n < 100; n++) {
+        produce(xen);
+        assert_int_equal(ring_take(&xen->ring, NULL), 1);
+        check_request(xen, n);
+        assert_true(ring_pending(&xen->ring));
+        assert_int_equal(word(xen, RSP_PROD), n);
+        assert_int_equal(word(xen, REQ_EVENT), n + 2);
+        assert_true(ring_respond(&xen->ring));
+        assert_int_equal(word(xen, RSP_PROD), n + 1);
+        assert_false(ring_pending(&xen->ring));
+        assert_false(ring_respond(&xen->ring));
+        assert_int_equal(word(xen, RSP_PROD), n + 1);
+        assert_int_equal(ring_take(&xen->ring, NULL), 0);
+    }
+}
+
+static void test_full_ring_comes_in_order(void **state)
+{
+    struct xen *xen = *state;
+
+    for (uint32_t n = 0; n < 8; n++)
+        produce(xen);
+    for (uint32_t n = 0; n < 8; n++) {
+        assert_int_equal(ring_take(&xen->ring, NULL), 1);
+        check_request(xen, n);
+        assert_true(ring_respond(&xen->ring));
+    }
+    assert_int_equal(word(xen, RSP_PROD), 8);
+    assert_int_equal(ring_take(&xen->ring, NULL), 0);
+}
+
+/* The next one is not looked at before the one at hand is answered. */
+static void test_one_at_a_time(void **state)
+{
+    struct xen *xen = *state;
+    struct xrw_error err = {""};
+
+    produce(xen);
+    produce(xen);
+    assert_int_equal(ring_take(&xen->ring, NULL), 1);
+    assert_int_equal(ring_take(&xen->ring, &err), -EBUSY);
+    assert_true(err.text[0]);
+    check_request(xen, 0);
+    assert_true(ring_respond(&xen->ring));
+    assert_int_equal(ring_take(&xen->ring, NULL), 1);
+    check_request(xen, 1);
+}
+
+static void test_response(void **state)
+{
+    static const uint32_t asked[] = {0, 1, 0xffffffff, 0xfffffffe};
+    struct xen *xen = *state;
+
+    for (uint32_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        uint8_t before[BYTES], after[BYTES];
+        uint32_t flags;
+
+        produce(xen);
+        set_word(xen, slot(i) + 4, asked[i]);
+        memcpy(before, xen->page + slot(i), BYTES);
+        assert_int_equal(ring_take(&xen->ring, NULL), 1);
+        /* What stands in the page then does not matter any more. */
+        memset(xen->page + slot(i), 0xcc, BYTES);
+        assert_true(ring_respond(&xen->ring));
+        memcpy(after, xen->page + slot(i), BYTES);
+        memcpy(&flags, after + 4, sizeof flags);
+        assert_int_equal(flags, asked[i] & 1);
+        memcpy(after + 4, before + 4, sizeof flags);
+        assert_memory_equal(before, after, BYTES);
+    }
+}
+
+static void test_indexes_wrap(void **state)
+{
+    struct xen *xen = *state;
+
+    continue_at(xen, UINT32_MAX - 3);
+    for (uint32_t n = 0; n < 8; n++)
+        produce(xen);
+    for (uint32_t n = 0; n < 8; n++) {
+        assert_int_equal(ring_take(&xen->ring, NULL), 1);
+        check_request(xen, UINT32_MAX - 3 + n);
+        assert_true(ring_respond(&xen->ring));
+    }
+    assert_int_equal(word(xen, RSP_PROD), 4);
+    assert_int_equal(ring_take(&xen->ring, NULL), 0);
+}
+
+/* Whatever the producer index says: a request within the page, or -EUCLEAN. */
+static void test_senseless_producer(void **state)
+{
+    static const uint32_t starts[] = {0, 5, UINT32_MAX - 2};
+    static const uint32_t ahead[] = {9, 10, 4096, UINT32_MAX / 2, UINT32_MAX - 1, UINT32_MAX};
+    struct xen *xen = *state;
+
+    for (size_t s = 0; s < sizeof starts / sizeof *starts; s++)
+        for (size_t i = 0; i < sizeof ahead / sizeof *ahead; i++) {
+            struct xrw_error err = {""};
+
+            continue_at(xen, starts[s]);
+            set_word(xen, REQ_PROD, starts[s] + ahead[i]);
+            assert_int_equal(ring_take(&xen->ring, &err), -EUCLEAN);
+            assert_true(err.text[0]);
+            assert_false(ring_pending(&xen->ring));
+            assert_false(ring_respond(&xen->ring));
+            assert_int_equal(word(xen, RSP_PROD), starts[s]);
+        }
+}
+
+/* How the event is taken down: the one at hand, then what came meanwhile, each once. */
+static void test_drain(void **state)
+{
+    struct xen *xen = *state;
+    unsigned answers = 0;
+
+    for (uint32_t n = 0; n < 5; n++)
+        produce(xen);
+    assert_int_equal(ring_take(&xen->ring, NULL), 1);
+    do
+        answers += ring_respond(&xen->ring);
+    while (ring_take(&xen->ring, NULL) == 1);
+    assert_int_equal(answers, 5);
+    assert_int_equal(word(xen, RSP_PROD), 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_each_request_is_answered_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_full_ring_comes_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_response, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_indexes_wrap, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_senseless_producer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
