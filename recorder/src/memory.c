@@ -42,7 +42,7 @@ struct group {
 struct slot {
     xrw_gfn gfn;
     bool private;       /* Xen says so; else a shared page table */
-    bool announced;     /* given to page() as private */
+    bool given;         /* to page(), as what it is now */
     uint8_t *copy;      /* content last given to page() */
     const uint8_t *map; /* the fork's page */
     size_t group;
@@ -62,8 +62,7 @@ struct memory {
     size_t count, capacity;
     struct group *groups;
     size_t group_count, group_capacity, free_groups;
-    size_t singles;  /* groups of one page */
-    bool base_taken; /* new pages need to be compared with what they were */
+    size_t singles; /* groups of one page */
     struct gfn_map by_gfn;
     uint64_t private_count;
     uint64_t unexplained; /* pages that the fork owns beside the private ones known */
@@ -244,22 +243,17 @@ static int parent_page(struct memory *m, xrw_gfn gfn, const uint8_t **content)
 
 /* ---- watching -------------------------------------------------------- */
 
-/* A slot for a page, not mapped yet.  What it held so far was the parent's. */
+/* A slot for a page, not mapped yet. */
 static int new_slot(struct memory *m, xrw_gfn gfn, bool private)
 {
     struct slot slot = {.gfn = gfn, .private = private};
-    const uint8_t *content = NULL;
     int rc = grow((void **)&m->slots, &m->capacity, m->count, sizeof *m->slots);
 
-    if (!rc && m->base_taken)
-        rc = parent_page(m, gfn, &content);
-    if (rc && rc != -ENODATA)
+    if (rc)
         return rc;
-    slot.copy = calloc(1, XRW_PAGE_BYTES);
+    slot.copy = malloc(XRW_PAGE_BYTES);
     if (!slot.copy)
         return -ENOMEM;
-    if (content)
-        memcpy(slot.copy, content, XRW_PAGE_BYTES);
     rc = gfn_map_add(&m->by_gfn, gfn, m->count);
     if (rc) {
         free(slot.copy);
@@ -282,6 +276,7 @@ static int watch(struct memory *m, xrw_gfn gfn, bool private, bool alone)
         index = m->count - 1;
     } else if (private && !slot->private) {
         slot->private = true;
+        slot->given = false;
         m->private_count++;
         index = (size_t)(slot - m->slots);
         alone = true; /* its mapping shows the shared frame */
@@ -358,7 +353,7 @@ static int base_batch(struct memory *m, xrw_gfn first, size_t n, uint64_t *read,
 
         if (slot && slot->map) {
             memcpy(slot->copy, slot->map, XRW_PAGE_BYTES);
-            slot->announced = true;
+            slot->given = true;
             rc = page(page_ctx, slot->gfn, slot->copy, false, err);
         } else if (present[i]) {
             rc = page(page_ctx, first + i, pages + i * XRW_PAGE_BYTES, false, err);
@@ -413,7 +408,6 @@ int memory_base(struct memory *m, source_page page, void *page_ctx, struct xrw_e
     if (rc)
         return xrw_error_set(err, rc, "cannot find the guest's memory: %s", strerror(-rc));
     rc = base(m, page, page_ctx, err);
-    m->base_taken = true;
     if (rc && err && !err->text[0])
         return xrw_error_set(err, rc, "cannot read the guest's memory: %s", strerror(-rc));
     return rc;
@@ -453,31 +447,37 @@ static int learn(struct memory *m, const struct xrw_exit *exit)
     return rc ? rc : count_unexplained(m, &m->unexplained);
 }
 
+static int cannot_follow(int code, struct xrw_error *err)
+{
+    return xrw_error_set(err, code, "cannot follow the fork's memory: %s", strerror(-code));
+}
+
 int memory_exit(struct memory *m, const struct xrw_exit *exit, struct xrw_error *err)
 {
     int rc = learn(m, exit);
 
-    if (rc)
-        return xrw_error_set(err, rc, "cannot follow the fork's memory: %s", strerror(-rc));
-    return 0;
+    return rc ? cannot_follow(rc, err) : 0;
 }
 
 int memory_changes(struct memory *m, source_page page, void *page_ctx, struct xrw_error *err)
 {
-    for (size_t i = 0; i < m->count; i++) {
-        struct slot *slot = &m->slots[i];
-        bool announce = slot->private && !slot->announced;
-        int rc;
+    int rc = look_at_tables(m);
 
-        if (!slot->map || (!announce && !memcmp(slot->copy, slot->map, XRW_PAGE_BYTES)))
+    if (rc)
+        return cannot_follow(rc, err);
+    for (size_t i = 0; i < m->count && !rc; i++) {
+        struct slot *slot = &m->slots[i];
+        bool forced = slot->private && !slot->given;
+
+        /* What a page held before it was watched is not known here: a page table that is shared
+         * may have got accessed bits since the base image. */
+        if (!slot->map || (slot->given && !memcmp(slot->copy, slot->map, XRW_PAGE_BYTES)))
             continue;
         memcpy(slot->copy, slot->map, XRW_PAGE_BYTES);
-        slot->announced = slot->private;
-        rc = page(page_ctx, slot->gfn, slot->copy, announce, err);
-        if (rc)
-            return rc;
+        slot->given = true;
+        rc = page(page_ctx, slot->gfn, slot->copy, forced, err);
     }
-    return 0;
+    return rc;
 }
 
 int memory_read(struct memory *m, xrw_gpa gpa, void *buf, size_t bytes)

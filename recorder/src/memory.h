@@ -48,7 +48,8 @@ int memory_base(struct memory *memory, source_page page, void *page_ctx, struct 
 /* Take notice of an exit at which the fork is held: of the pages that it made private. */
 int memory_exit(struct memory *memory, const struct xrw_exit *exit, struct xrw_error *err);
 
-/* Give every page that changed, or became private, since the last call to page(). */
+/* Give every page that changed, or became private, since the last call to page(); also a page table
+ * once that is watched from now on, changed or not. */
 int memory_changes(struct memory *memory, source_page page, void *page_ctx, struct xrw_error *err);
 
 /* As xrw_read_physical, of the held fork. */

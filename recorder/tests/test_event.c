@@ -216,27 +216,48 @@ static const struct {
     enum xrw_register reg;
     size_t offset, bytes;
 } places[] = {
-    {XRW_REG_rax, 0, 8},         {XRW_REG_rcx, 8, 8},
-    {XRW_REG_rdx, 16, 8},        {XRW_REG_rbx, 24, 8},
-    {XRW_REG_rsp, 32, 8},        {XRW_REG_rbp, 40, 8},
-    {XRW_REG_rsi, 48, 8},        {XRW_REG_rdi, 56, 8},
-    {XRW_REG_r8, 64, 8},         {XRW_REG_r9, 72, 8},
-    {XRW_REG_r10, 80, 8},        {XRW_REG_r11, 88, 8},
-    {XRW_REG_r12, 96, 8},        {XRW_REG_r13, 104, 8},
-    {XRW_REG_r14, 112, 8},       {XRW_REG_r15, 120, 8},
-    {XRW_REG_rflags, 128, 8},    {XRW_REG_rip, 152, 8},
-    {XRW_REG_cr0, 160, 8},       {XRW_REG_cr2, 168, 8},
-    {XRW_REG_cr3, 176, 8},       {XRW_REG_cr4, 184, 8},
-    {XRW_REG_sysenter_cs, 192, 8},  {XRW_REG_sysenter_esp, 200, 8},
-    {XRW_REG_sysenter_eip, 208, 8}, {XRW_REG_efer, 216, 8},
-    {XRW_REG_star, 224, 8},      {XRW_REG_lstar, 232, 8},
-    {XRW_REG_gdtr_base, 240, 8}, {XRW_REG_cs_base, 264, 4},
-    {XRW_REG_ss_base, 268, 4},   {XRW_REG_ds_base, 272, 4},
-    {XRW_REG_es_base, 276, 4},   {XRW_REG_fs_base, 280, 8},
-    {XRW_REG_gs_base, 288, 8},   {XRW_REG_kernel_gs_base, 320, 8},
-    {XRW_REG_gdtr_limit, 328, 2}, {XRW_REG_cs, 330, 2},
-    {XRW_REG_ss, 332, 2},        {XRW_REG_ds, 334, 2},
-    {XRW_REG_es, 336, 2},        {XRW_REG_fs, 338, 2},
+    {XRW_REG_rax, 0, 8},
+    {XRW_REG_rcx, 8, 8},
+    {XRW_REG_rdx, 16, 8},
+    {XRW_REG_rbx, 24, 8},
+    {XRW_REG_rsp, 32, 8},
+    {XRW_REG_rbp, 40, 8},
+    {XRW_REG_rsi, 48, 8},
+    {XRW_REG_rdi, 56, 8},
+    {XRW_REG_r8, 64, 8},
+    {XRW_REG_r9, 72, 8},
+    {XRW_REG_r10, 80, 8},
+    {XRW_REG_r11, 88, 8},
+    {XRW_REG_r12, 96, 8},
+    {XRW_REG_r13, 104, 8},
+    {XRW_REG_r14, 112, 8},
+    {XRW_REG_r15, 120, 8},
+    {XRW_REG_rflags, 128, 8},
+    {XRW_REG_rip, 152, 8},
+    {XRW_REG_cr0, 160, 8},
+    {XRW_REG_cr2, 168, 8},
+    {XRW_REG_cr3, 176, 8},
+    {XRW_REG_cr4, 184, 8},
+    {XRW_REG_sysenter_cs, 192, 8},
+    {XRW_REG_sysenter_esp, 200, 8},
+    {XRW_REG_sysenter_eip, 208, 8},
+    {XRW_REG_efer, 216, 8},
+    {XRW_REG_star, 224, 8},
+    {XRW_REG_lstar, 232, 8},
+    {XRW_REG_gdtr_base, 240, 8},
+    {XRW_REG_cs_base, 264, 4},
+    {XRW_REG_ss_base, 268, 4},
+    {XRW_REG_ds_base, 272, 4},
+    {XRW_REG_es_base, 276, 4},
+    {XRW_REG_fs_base, 280, 8},
+    {XRW_REG_gs_base, 288, 8},
+    {XRW_REG_kernel_gs_base, 320, 8},
+    {XRW_REG_gdtr_limit, 328, 2},
+    {XRW_REG_cs, 330, 2},
+    {XRW_REG_ss, 332, 2},
+    {XRW_REG_ds, 334, 2},
+    {XRW_REG_es, 336, 2},
+    {XRW_REG_fs, 338, 2},
     {XRW_REG_gs, 340, 2},
 };
 
@@ -268,8 +289,8 @@ static void check_registers(const struct xrw_registers *regs)
 static void test_registers_patched(void **state)
 {
     static const enum xrw_register lacking[] = {
-        XRW_REG_dr0,  XRW_REG_dr6,    XRW_REG_dr7,       XRW_REG_cstar, XRW_REG_sfmask,
-        XRW_REG_ldtr, XRW_REG_tr,     XRW_REG_idtr_base, XRW_REG_idtr_limit,
+        XRW_REG_dr0,  XRW_REG_dr6, XRW_REG_dr7,       XRW_REG_cstar,      XRW_REG_sfmask,
+        XRW_REG_ldtr, XRW_REG_tr,  XRW_REG_idtr_base, XRW_REG_idtr_limit,
     };
     struct request r = patched(XRW_VMX_CPUID, 0);
     struct xrw_exit exit;
@@ -296,9 +317,9 @@ static void test_segments(void **state)
     } cases[] = {
         {0xfffff, 0xc9b, true, 0xffffffff}, /* granularity: the limit counts pages */
         {0x00012, 0x893, true, 0x12fff},
-        {0x0ffff, 0x09b, true, 0xffff},     /* real mode */
+        {0x0ffff, 0x09b, true, 0xffff}, /* real mode */
         {0xabcde, 0x493, true, 0xabcde},
-        {0xabcde, 0x000, false, 0},         /* unusable: its upper bits were cut off */
+        {0xabcde, 0x000, false, 0}, /* unusable: its upper bits were cut off */
     };
     static const enum xrw_register segments[] = {XRW_REG_cs, XRW_REG_ss, XRW_REG_ds,
                                                  XRW_REG_es, XRW_REG_fs, XRW_REG_gs};
@@ -409,8 +430,7 @@ static void test_short(void **state)
         bool held = true;
 
         for (uint32_t version = 7; version <= 8; version++) {
-            size_t whole =
-                version == 7 ? XRW_REQUEST_SIZE_STOCK : (size_t)XRW_REQUEST_SIZE_PATCHED;
+            size_t whole = version == 7 ? XRW_REQUEST_SIZE_STOCK : (size_t)XRW_REQUEST_SIZE_PATCHED;
 
             put(&r, 0, 4, version);
             memcpy(copy, r.bytes, bytes);

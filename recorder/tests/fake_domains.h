@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A parent and its fork as Xen has them: frames of machine memory, a table of guest frames each,
+ * and mappings that go on showing the frame that was there when they were made.
+ */
+#ifndef RECORDER_TEST_FAKE_DOMAINS_H
+#define RECORDER_TEST_FAKE_DOMAINS_H
+
+#include "memory.h"
+
+#include <stdbool.h>
+
+#define FAKE_FRAMES 2048u /* of machine memory */
+#define FAKE_GFNS 1024u   /* of low guest memory */
+#define FAKE_HIGH 16u     /* and of a piece that starts elsewhere */
+
+struct fake_page {
+    enum page_type type;
+    unsigned frame;
+};
+
+struct fake_domain {
+    struct fake_page low[FAKE_GFNS], high[FAKE_HIGH];
+};
+
+struct fake {
+    int memory; /* the frames */
+    uint8_t *frames;
+    unsigned used;
+    xrw_gfn high; /* where the upper piece begins; 0: there is none */
+    struct fake_domain parent, fork;
+    uint64_t fork_pages, parent_pages;
+    size_t mapped; /* pages, now */
+    size_t mappings, most_mappings;
+    size_t brought_in; /* pages that a mapping made shared: must not happen */
+    unsigned calls, fail_at;
+    unsigned type_calls;
+};
+
+extern const struct memory_ops fake_ops;
+
+void fake_init(struct fake *f);
+void fake_deinit(struct fake *f);
+
+/* Give the parent a page; its first word is the word. */
+void fake_add_page(struct fake *f, xrw_gfn gfn, uint64_t word);
+
+/* What the fork's guest sees there. */
+uint64_t fake_word(struct fake *f, xrw_gfn gfn);
+
+/* The fork reads a page, or Xen copies it, as before a write. */
+void fake_share(struct fake *f, xrw_gfn gfn);
+void fake_copy(struct fake *f, xrw_gfn gfn);
+
+/* Write to a page of the fork that is private; to the frame itself, whatever it belongs to. */
+void fake_write(struct fake *f, xrw_gfn gfn, uint64_t word);
+void fake_write_through(struct fake *f, xrw_gfn gfn, uint64_t word);
+
+/* The frame there is replaced by another, as by XENMEM_exchange. */
+void fake_replace(struct fake *f, xrw_gfn gfn, uint64_t word);
+
+#endif
