@@ -18,15 +18,30 @@ fail()
     exit 125
 }
 
-# logged LOG COMMAND...: the command's output goes to LOG; on failure its tail is shown.
+# logged LOG COMMAND...: the command's output goes to LOG; on failure its tail is shown.  A long silence is
+# broken now and then, lest it be taken for a hang.
 logged()
 {
     _log=$1
     shift
-    "$@" >>"$_log" 2>&1 </dev/null && return 0
+    tick "$_log" >/dev/null &
+    _ticker=$!
+    _status=0
+    "$@" >>"$_log" 2>&1 </dev/null || _status=$?
+    kill "$_ticker" 2>/dev/null || :
+    wait "$_ticker" 2>/dev/null || :
+    [ "$_status" -ne 0 ] || return 0
     say "failed: $*; the end of $_log:"
     tail -n 25 "$_log" >&2
     return 1
+}
+
+# tick LOG: say how far LOG is, every half minute, while the script lives.
+tick()
+{
+    while sleep 30 2>/dev/null && kill -0 $$ 2>/dev/null; do
+        say "... still at it: $(wc -l <"$1") lines in the log"
+    done
 }
 
 # hash_of TEXT FILE...: twelve hex digits that change with the text and with the files' content.
