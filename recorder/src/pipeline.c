@@ -152,11 +152,25 @@ static int add_fxsave(struct pipeline *p, struct xrw_error *err)
 
 static int commit_now_and_then(struct pipeline *p, struct xrw_error *err)
 {
-    if (++p->uncommitted < COMMIT_EXITS && p->last_exit_ns - p->last_commit_ns < COMMIT_NS)
+    uint64_t now = now_ns(p);
+
+    if (!p->uncommitted || (p->uncommitted < COMMIT_EXITS && now - p->last_commit_ns < COMMIT_NS))
         return 0;
     p->uncommitted = 0;
-    p->last_commit_ns = p->last_exit_ns;
+    p->last_commit_ns = now;
     return xrw_store_commit(p->store, err);
+}
+
+static int tell_hook(struct pipeline *p, struct xrw_error *err)
+{
+    int rc = hook_tell(&p->hook, p->exit.id, p->source.ops->domain(p->source.ctx),
+                       p->options->interrupted, err);
+
+    if (rc != -EINTR)
+        return rc;
+    p->quiet = p->exit.has_after; /* it is held at this exit still */
+    stop_because(&p->run, "interrupted", "interrupted by a signal");
+    return 0;
 }
 
 static int record_exit(struct pipeline *p, struct xrw_error *err)
@@ -180,8 +194,8 @@ static int record_exit(struct pipeline *p, struct xrw_error *err)
     if (rc)
         return rc;
     p->run.last_exit = p->exit.id;
-    rc = hook_tell(&p->hook, p->exit.id, p->source.ops->domain(p->source.ctx), err);
-    return rc ? rc : commit_now_and_then(p, err);
+    p->uncommitted++;
+    return tell_hook(p, err);
 }
 
 static int take_outcome(struct pipeline *p, int outcome, struct xrw_error *err)
@@ -212,6 +226,8 @@ static int record_exits(struct pipeline *p, struct xrw_error *err)
         int outcome = p->source.ops->next(p->source.ctx, POLL_MS, &p->exit, p->fxsave, err);
 
         rc = outcome < 0 ? outcome : take_outcome(p, outcome, err);
+        if (!rc)
+            rc = commit_now_and_then(p, err);
         show_progress(p);
     }
     return rc ? rc : take_last_memory(p, err);
@@ -366,10 +382,11 @@ static int run(struct pipeline *p, struct xrw_record_result *result, struct xrw_
 
     if (rc)
         end_failed(p, local.text);
-    rc = keep_first(rc, hook_stop(&p->hook, rc ? NULL : &local));
     if (p->store)
         measure(p, &result->progress);
     rc = keep_first(rc, p->source.ops->stop(p->source.ctx, rc ? NULL : &local));
+    /* After the fork is gone: the command may take its time. */
+    rc = keep_first(rc, hook_stop(&p->hook, rc ? NULL : &local));
     rc = keep_first(rc, xrw_store_close(p->store, rc ? NULL : &local));
     if (rc && p->store && !p->run.last_exit)
         (void)remove_recording(p->options->path);
