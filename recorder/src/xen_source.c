@@ -341,7 +341,7 @@ static int stop(void *ctx, struct xrw_error *err)
     xen_monitor_close(&s->monitor, &s->xen);
     if (s->made_fork && !s->options->keep)
         rc = destroy_fork(s, err);
-    else if (!s->made_fork && !s->was_paused)
+    else if (!s->made_fork && s->paused && !s->was_paused)
         (void)xc_domain_unpause(s->xen.xch, s->fork);
     s->made_fork = false;
     s->fork = 0;
