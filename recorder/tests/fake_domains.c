@@ -13,6 +13,8 @@ static struct fake_page *page_of(struct fake *f, bool parent, xrw_gfn gfn)
 
     if (gfn < FAKE_GFNS)
         return &d->low[gfn];
+    if (f->middle && gfn >= f->middle && gfn - f->middle < FAKE_HIGH)
+        return &d->middle[gfn - f->middle];
     if (f->high && gfn >= f->high && gfn - f->high < FAKE_HIGH)
         return &d->high[gfn - f->high];
     return NULL;

@@ -12,7 +12,7 @@
 
 #define FAKE_FRAMES 2048u /* of machine memory */
 #define FAKE_GFNS 1024u   /* of low guest memory */
-#define FAKE_HIGH 16u     /* and of a piece that starts elsewhere */
+#define FAKE_HIGH 128u    /* and of each piece that starts elsewhere */
 
 struct fake_page {
     enum page_type type;
@@ -20,14 +20,14 @@ struct fake_page {
 };
 
 struct fake_domain {
-    struct fake_page low[FAKE_GFNS], high[FAKE_HIGH];
+    struct fake_page low[FAKE_GFNS], middle[FAKE_HIGH], high[FAKE_HIGH];
 };
 
 struct fake {
     int memory; /* the frames */
     uint8_t *frames;
     unsigned used;
-    xrw_gfn high; /* where the upper piece begins; 0: there is none */
+    xrw_gfn middle, high; /* where the pieces begin; 0: there is none */
     struct fake_domain parent, fork;
     uint64_t fork_pages, parent_pages;
     size_t mapped; /* pages, now */

@@ -170,14 +170,37 @@ static void test_base(void **state)
     assert_given(w, 1, {SPECIAL_GFN + 8, 5002, false});
 }
 
-static void test_base_page_in_the_middle_of_nowhere(void **state)
+/* A piece of RAM at a guest frame; the special pages are at the top. */
+static void add_piece(struct world *w, xrw_gfn first, xrw_gfn top)
+{
+    w->fake.middle = first;
+    w->fake.high = top;
+    for (xrw_gfn i = 0; i < FAKE_HIGH; i++)
+        fake_add_page(&w->fake, first + i, 9000 + i);
+    assert_int_equal(memory_base(w->memory, take_page, w, NULL), 0);
+    assert_int_equal(w->count, RAM_GFNS + 1 + FAKE_HIGH);
+}
+
+static void test_ram_above_4g(void **state)
 {
     struct world *w = *state;
 
-    fake_add_page(&w->fake, FAKE_GFNS - 1, 77);
-    w->fake.high = (xrw_gfn)1 << 21; /* above 4 GiB */
-    assert_int_equal(memory_base(w->memory, take_page, w, NULL), 0);
-    assert_int_equal(w->count, RAM_GFNS + 2);
+    add_piece(w, (xrw_gfn)1 << 20, (xrw_gfn)3 << 20);
+    assert_true(w->fake.type_calls < 300);
+}
+
+static void test_ram_in_the_middle_of_nowhere(void **state)
+{
+    struct world *w = *state;
+
+    add_piece(w, 600000, SPECIAL_GFN);
+}
+
+static void test_ram_in_the_middle_of_nowhere_above_4g(void **state)
+{
+    struct world *w = *state;
+
+    add_piece(w, ((xrw_gfn)1 << 20) + 100000, (xrw_gfn)3 << 20);
 }
 
 static void test_nothing_readable(void **state)
@@ -352,6 +375,32 @@ static void test_page_table_in_a_hole(void **state)
     assert_int_equal(w->fake.mapped, 1);
 }
 
+/* So many that they are mapped in groups: what is said of one holds there too. */
+static void test_many_page_tables(void **state)
+{
+    struct world *w = *state;
+    uint64_t entry;
+
+    take_base(w);
+    for (xrw_gfn gfn = 0; gfn < 100; gfn++) {
+        fake_share(&w->fake, gfn);
+        assert_int_equal(memory_read_table(w->memory, gfn << XRW_PAGE_SHIFT, &entry, sizeof entry),
+                         0);
+        if (gfn % 10 == 9)
+            simple_exit(w, XRW_VMX_CPUID);
+    }
+    for (xrw_gfn gfn = 0; gfn < 100; gfn++) {
+        fake_write_through(&w->fake, gfn, 3000 + gfn);
+        simple_exit(w, XRW_VMX_CPUID);
+        assert_given(w, 1, {gfn, 3000 + gfn, false});
+        fake_copy(&w->fake, gfn);
+        fake_write(&w->fake, gfn, 4000 + gfn);
+        simple_exit(w, XRW_VMX_CPUID);
+        assert_given(w, 1, {gfn, 4000 + gfn, true});
+    }
+    assert_int_equal(w->fake.brought_in, 0);
+}
+
 /* ---- another frame in the same place --------------------------------- */
 
 static void test_memory_op_replaces_a_frame(void **state)
@@ -379,8 +428,10 @@ static void test_fewer_pages(void **state)
     struct world *w = *state;
 
     take_base(w);
-    fake_copy(&w->fake, 9);
-    ept_violation(w, 9, EPT_WRITE);
+    for (xrw_gfn gfn = 0; gfn < 100; gfn++) /* mapped in groups */
+        fake_copy(&w->fake, gfn);
+    simple_exit(w, XRW_VMX_CPUID);
+    assert_int_equal(w->count, 100);
     fake_replace(&w->fake, 9, 70);
     w->fake.fork_pages--;
     simple_exit(w, XRW_VMX_CPUID);
@@ -475,7 +526,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(base),
-        TEST(base_page_in_the_middle_of_nowhere),
+        TEST(ram_above_4g),
+        TEST(ram_in_the_middle_of_nowhere),
+        TEST(ram_in_the_middle_of_nowhere_above_4g),
         TEST(nothing_readable),
         TEST(base_page_refused),
         TEST(hole_shared_private_changed),
@@ -485,6 +538,7 @@ int main(void)
         TEST(shared_page_table),
         TEST(page_table_met_by_a_walk),
         TEST(page_table_in_a_hole),
+        TEST(many_page_tables),
         TEST(memory_op_replaces_a_frame),
         TEST(fewer_pages),
         TEST(read),
