@@ -178,6 +178,31 @@ static void test_memory_every(void **state)
     world_check_memory(w, at_frames);
 }
 
+/* Private now, with the content it had. */
+static void copy_page_5(struct fake_source *fake, uint64_t exit)
+{
+    fake->changed[5] = fake->changed[5] || exit == 2;
+}
+
+/* Between two frames it may have changed and changed back. */
+static void test_memory_of_a_private_page_between_frames(void **state)
+{
+    struct world *w = *state;
+    uint64_t word;
+
+    w->options.memory = XRW_RECORD_MEMORY_EVERY;
+    w->options.memory_every = 4;
+    w->options.max_exits = 4;
+    w->fake.at_exit = copy_page_5;
+    world_recorded(w, "exits", 4);
+    assert_int_equal(world_stored_word(w, 5, 2, &word), -ENODATA);
+    assert_int_equal(world_stored_word(w, 5, 4, &word), 0);
+    assert_int_equal(word, fake_source_word(5, 0));
+    /* The fork never had this one. */
+    assert_int_equal(world_stored_word(w, 0, 2, &word), 0);
+    assert_int_equal(word, fake_source_word(0, 0));
+}
+
 static void test_memory_end(void **state)
 {
     static const int outcomes[] = {SOURCE_ENDED, SOURCE_IDLE};
@@ -239,6 +264,7 @@ int main(void)
         WORLD_TEST(interrupted_before_it_began),
         WORLD_TEST(memory_exit),
         WORLD_TEST(memory_every),
+        WORLD_TEST(memory_of_a_private_page_between_frames),
         WORLD_TEST(memory_end),
         WORLD_TEST(memory_end_of_a_running_guest),
         WORLD_TEST(memory_none),

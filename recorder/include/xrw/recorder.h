@@ -50,7 +50,8 @@ struct xrw_record_options {
     int until_reason; /* basic exit reason; negative: none */
 
     const char *symbol_file, *guest_name, *command_line;
-    const char *each_exit; /* shell command told of every exit while the fork is held */
+    const char *each_exit; /* shell command told of every exit while the fork is held; the caller
+                              ignores SIGPIPE */
 
     const volatile sig_atomic_t *interrupted;                                /* set to end */
     void (*progress)(void *ctx, const struct xrw_record_progress *progress); /* once a second */
