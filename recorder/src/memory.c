@@ -17,6 +17,7 @@
 #include "memory.h"
 
 #include "gfn_map.h"
+#include "parent_pages.h"
 #include "ram.h"
 #include "xrw/vmx.h"
 
@@ -25,9 +26,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUP 64u         /* pages of a fork mapped in one piece: mappings are a scarce resource */
-#define PARENT_CACHE 256u /* pages of the parent kept for reading */
-#define TABLE_NOTES 16u   /* page tables noticed at one exit */
+#define GROUP 64u       /* pages of a fork mapped in one piece: mappings are a scarce resource */
+#define TABLE_NOTES 16u /* page tables noticed at one exit */
 
 #define HYPERCALL_MEMORY_OP 12u
 #define HYPERCALL_MULTICALL 13u
@@ -48,12 +48,6 @@ struct slot {
     size_t group;
 };
 
-struct parent_page {
-    bool valid;
-    xrw_gfn gfn;
-    uint8_t content[XRW_PAGE_BYTES];
-};
-
 struct memory {
     const struct memory_ops *ops;
     void *ctx;
@@ -68,7 +62,7 @@ struct memory {
     uint64_t unexplained; /* pages that the fork owns beside the private ones known */
     xrw_gfn tables[TABLE_NOTES];
     size_t table_count;
-    struct parent_page cache[PARENT_CACHE];
+    struct parent_pages parent;
 };
 
 int memory_create(struct memory **out, const struct memory_ops *ops, void *ctx)
@@ -213,32 +207,6 @@ static int regroup(struct memory *m, bool all)
         }
     }
     return rc;
-}
-
-/* ---- the parent's pages ---------------------------------------------- */
-
-/* Content of a page as the parent has it; mapped for a moment only. */
-static int parent_page(struct memory *m, xrw_gfn gfn, const uint8_t **content)
-{
-    struct parent_page *entry = &m->cache[gfn % PARENT_CACHE];
-    const uint8_t *map;
-    bool present;
-    int rc;
-
-    if (!entry->valid || entry->gfn != gfn) {
-        rc = m->ops->map(m->ctx, true, &gfn, 1, &map, &present);
-        if (rc)
-            return rc;
-        if (present)
-            memcpy(entry->content, map, XRW_PAGE_BYTES);
-        m->ops->unmap(m->ctx, map, 1);
-        entry->gfn = gfn;
-        entry->valid = present;
-        if (!present)
-            return -ENODATA;
-    }
-    *content = entry->content;
-    return 0;
 }
 
 /* ---- watching -------------------------------------------------------- */
@@ -491,7 +459,8 @@ int memory_read(struct memory *m, xrw_gpa gpa, void *buf, size_t bytes)
         return -ENODATA;
     if (slot && slot->map)
         content = slot->map;
-    else if ((rc = parent_page(m, gpa >> XRW_PAGE_SHIFT, &content)) != 0)
+    else if ((rc = parent_pages_read(&m->parent, m->ops, m->ctx, gpa >> XRW_PAGE_SHIFT,
+                                     &content)) != 0)
         return rc;
     memcpy(buf, content + offset, bytes);
     return 0;
