@@ -54,6 +54,9 @@ int xen_check_domain(struct xen_calls *xen, uint32_t domain, bool parent, xc_dom
 int xen_fork(struct xen_calls *xen, const xc_domaininfo_t *parent, bool block_interrupts,
              uint32_t *fork, struct xrw_error *err);
 
+/* Have it be someone's who asked for it: it is not left over from now on. */
+void xen_disown_fork(struct xen_calls *xen, uint32_t fork);
+
 /* Write "7, 9" for the forks whose recorder is gone; returns their number. */
 size_t xen_left_over_forks(struct xen_calls *xen, char *text, size_t bytes);
 

@@ -18,15 +18,15 @@
 struct handle {
     uint8_t prefix[9]; /* "xenrewind" */
     uint8_t zero[3];
-    uint32_t recorder; /* its process in dom0 */
+    uint32_t recorder; /* its process in dom0; 0: nobody's any more */
 };
 _Static_assert(sizeof(struct handle) == sizeof(xen_domain_handle_t), "size of a domain handle");
 
 static const uint8_t handle_prefix[9] = {'x', 'e', 'n', 'r', 'e', 'w', 'i', 'n', 'd'};
 
-static void make_handle(xen_domain_handle_t out)
+static void make_handle(xen_domain_handle_t out, pid_t recorder)
 {
-    struct handle handle = {.recorder = (uint32_t)getpid()};
+    struct handle handle = {.recorder = (uint32_t)recorder};
 
     memcpy(handle.prefix, handle_prefix, sizeof handle.prefix);
     memcpy(out, &handle, sizeof handle);
@@ -38,7 +38,7 @@ static bool is_left_over(const xc_domaininfo_t *info)
     struct handle handle;
 
     memcpy(&handle, info->handle, sizeof handle);
-    if (memcmp(handle.prefix, handle_prefix, sizeof handle_prefix) ||
+    if (memcmp(handle.prefix, handle_prefix, sizeof handle_prefix) || !handle.recorder ||
         info->flags & XEN_DOMINF_dying)
         return false;
     return handle.recorder == (uint32_t)getpid() ||
@@ -143,7 +143,7 @@ int xen_fork(struct xen_calls *xen, const xc_domaininfo_t *parent, bool block_in
     uint32_t id = 0;
     int code;
 
-    make_handle(config.handle);
+    make_handle(config.handle, getpid());
     if (xc_domain_create(xen->xch, &id, &config))
         return fork_error(parent->domain, -errno, err);
     if (xc_memshr_fork(xen->xch, parent->domain, id, false, block_interrupts)) {
@@ -158,6 +158,14 @@ int xen_fork(struct xen_calls *xen, const xc_domaininfo_t *parent, bool block_in
     }
     *fork = id;
     return 0;
+}
+
+void xen_disown_fork(struct xen_calls *xen, uint32_t fork)
+{
+    xen_domain_handle_t handle;
+
+    make_handle(handle, 0);
+    (void)xc_domain_sethandle(xen->xch, fork, handle);
 }
 
 size_t xen_left_over_forks(struct xen_calls *xen, char *text, size_t bytes)

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #define LAST_LOOK_MS 20u
+#define GOING_LOOKS 50u
 
 struct xen_source {
     const struct xrw_record_options *options;
@@ -191,6 +192,20 @@ static int look_at_domain(struct xen_source *s, struct xrw_error *err)
     return info.flags & XEN_DOMINF_blocked ? SOURCE_IDLE : SOURCE_TIMEOUT;
 }
 
+/* Something failed: because the domain is being destroyed?  That fails in many ways, and shows only
+ * when Xen is done with it. */
+static bool is_going(struct xen_source *s)
+{
+    const struct timespec pause = {.tv_nsec = LAST_LOOK_MS * 1000000};
+
+    for (unsigned i = 0; i < GOING_LOOKS; i++) {
+        if (look_at_domain(s, NULL) == -ESRCH)
+            return true;
+        (void)nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 /* The next VM exit on the ring, in *exit: SOURCE_EXIT, SOURCE_TIMEOUT or an error. */
 static int next_event(struct xen_source *s, unsigned timeout_ms, struct xrw_exit *exit, bool *held,
                       struct xrw_error *err)
@@ -235,7 +250,9 @@ static int next(void *ctx, unsigned timeout_ms, struct xrw_exit *exit, uint8_t *
     rc = held ? xen_context_read(&s->xen, s->fork, exit, fxsave, err) : 0;
     if (!rc && held)
         rc = memory_exit(s->memory, exit, err);
-    return rc ? rc : SOURCE_EXIT;
+    if (!rc)
+        return SOURCE_EXIT;
+    return is_going(s) ? look_at_domain(s, err) : rc;
 }
 
 static int memory(void *ctx, source_page page, void *page_ctx, struct xrw_error *err)
@@ -339,9 +356,11 @@ static int stop(void *ctx, struct xrw_error *err)
         return 0;
     (void)pause_fork(s);
     xen_monitor_close(&s->monitor, &s->xen);
-    if (s->made_fork && !s->options->keep)
+    if (s->made_fork && s->options->keep)
+        xen_disown_fork(&s->xen, s->fork);
+    else if (s->made_fork)
         rc = destroy_fork(s, err);
-    else if (!s->made_fork && s->paused && !s->was_paused)
+    else if (s->paused && !s->was_paused)
         (void)xc_domain_unpause(s->xen.xch, s->fork);
     s->made_fork = false;
     s->fork = 0;
