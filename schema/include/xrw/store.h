@@ -56,7 +56,8 @@ struct xrw_run {
     uint64_t end_unix_ns;   /* at the end; 0 while it is not ended */
     xrw_exit_id first_exit, last_exit; /* inclusive; first = last + 1 while empty */
     char stop[32]; /* why it stopped: "exits", "seconds", "until-rip", "until-reason", "guest-end",
-                      "interrupted", "error"; empty while it runs or when it was cut off */
+                      "guest-idle", "interrupted", "error"; empty while it runs or when it was cut
+                      off */
     char stop_detail[128]; /* in words */
 };
 
