@@ -9,13 +9,93 @@
 
 #define STEPS_PER_SLICE 1000
 
+/* ---- registers and memory: what the machine lacks is unavailable ---- */
+
+#define STEPS GDBSTUB_X86_64_CORE_COUNT
+
+/* gdb must know the architecture, so the machine says that it is an x86-64. */
+static const struct gdbstub_register registers[] = {
+    GDBSTUB_X86_64_CORE,
+    {"steps", 64, "org.example.machine", "uint64", "system", 0},
+};
+
+static const struct gdbstub_feature features[] = {GDBSTUB_X86_FEATURES};
+
+static int target_read_register(void *ctx, gdbstub_thread thread, size_t index, void *value)
+{
+    const struct target *target = ctx;
+    uint64_t number;
+
+    (void)thread;
+    if (index < 4)
+        number = target->machine.gpr[index];
+    else if (index == GDBSTUB_X86_64_RSP)
+        number = MACHINE_DATA + MACHINE_DATA_SIZE - 16;
+    else if (index == GDBSTUB_X86_64_RIP)
+        number = target->machine.pc;
+    else if (index == STEPS)
+        number = target->machine.position;
+    else
+        return -ENODATA;
+    for (size_t i = 0; i < 8; i++)
+        ((uint8_t *)value)[i] = (uint8_t)(number >> (8 * i));
+    return 0;
+}
+
+static int target_read_memory(void *ctx, gdbstub_thread thread, uint64_t address, void *bytes,
+                              size_t size, size_t *got)
+{
+    const struct target *target = ctx;
+    const struct {
+        uint64_t start;
+        const uint8_t *bytes;
+        size_t size;
+    } blocks[] = {{MACHINE_CODE, machine_program(), MACHINE_CODE_SIZE},
+                  {MACHINE_DATA, target->machine.data, MACHINE_DATA_SIZE}};
+
+    (void)thread;
+    for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+        uint64_t offset = address - blocks[i].start;
+        if (offset >= blocks[i].size)
+            continue;
+        *got = size < blocks[i].size - offset ? size : blocks[i].size - offset;
+        memcpy(bytes, blocks[i].bytes + offset, *got);
+        return 0;
+    }
+    return -EFAULT;
+}
+
+static const struct gdbstub_description description = {
+    .architecture = "i386:x86-64",
+    .osabi = "none",
+    .triple = "x86_64-unknown-none",
+    .registers = registers,
+    .register_count = sizeof(registers) / sizeof(registers[0]),
+    .features = features,
+    .feature_count = sizeof(features) / sizeof(features[0]),
+};
+
 /* ---- running ---- */
 
-static bool breakpoint_hit(const struct target *target, struct gdbstub_stop *stop)
+static bool holds(struct target *target, const struct target_breakpoint *breakpoint)
+{
+    const struct gdbstub_conditions conditions = {breakpoint->conditions,
+                                                  breakpoint->plain.conditions.size};
+    const struct gdbstub_view here = {.description = &description,
+                                      .read_register = target_read_register,
+                                      .read_memory = target_read_memory,
+                                      .ctx = target,
+                                      .thread = 1};
+
+    return gdbstub_conditions_hold(&conditions, &here);
+}
+
+static bool breakpoint_hit(struct target *target, struct gdbstub_stop *stop)
 {
     for (size_t i = 0; i < target->breakpoint_count; i++) {
-        const struct gdbstub_breakpoint *bp = &target->breakpoints[i];
-        if (bp->type > GDBSTUB_BREAK_HARDWARE || bp->address != target->machine.pc)
+        const struct gdbstub_breakpoint *bp = &target->breakpoints[i].plain;
+        if (bp->type > GDBSTUB_BREAK_HARDWARE || bp->address != target->machine.pc ||
+            !holds(target, &target->breakpoints[i]))
             continue;
         stop->kind =
             bp->type == GDBSTUB_BREAK_SOFTWARE ? GDBSTUB_STOP_SWBREAK : GDBSTUB_STOP_HWBREAK;
@@ -27,7 +107,7 @@ static bool breakpoint_hit(const struct target *target, struct gdbstub_stop *sto
 static bool watch_hit(const struct target *target, uint64_t written, struct gdbstub_stop *stop)
 {
     for (size_t i = 0; written != 0 && i < target->breakpoint_count; i++) {
-        const struct gdbstub_breakpoint *bp = &target->breakpoints[i];
+        const struct gdbstub_breakpoint *bp = &target->breakpoints[i].plain;
         if (bp->type != GDBSTUB_WATCH_WRITE || written - bp->address >= bp->kind)
             continue;
         *stop = (struct gdbstub_stop){.kind = GDBSTUB_STOP_WATCH_WRITE, .address = written};
@@ -98,7 +178,7 @@ static int target_remove(void *ctx, const struct gdbstub_breakpoint *breakpoint,
 
     (void)reason;
     for (size_t i = 0; i < target->breakpoint_count; i++) {
-        if (!same(&target->breakpoints[i], breakpoint))
+        if (!same(&target->breakpoints[i].plain, breakpoint))
             continue;
         target->breakpoints[i] = target->breakpoints[--target->breakpoint_count];
         break;
@@ -118,7 +198,10 @@ static int target_insert(void *ctx, const struct gdbstub_breakpoint *breakpoint,
         gdbstub_reason_set(reason, "no more than %u breakpoints", TARGET_BREAKPOINTS_MAX);
         return -ENOSPC;
     }
-    target->breakpoints[target->breakpoint_count++] = *breakpoint;
+    struct target_breakpoint *kept = &target->breakpoints[target->breakpoint_count++];
+    kept->plain = *breakpoint;
+    if (breakpoint->conditions.size > 0)
+        memcpy(kept->conditions, breakpoint->conditions.bytes, breakpoint->conditions.size);
     return 0;
 }
 
@@ -127,62 +210,6 @@ static void target_clear(void *ctx)
     struct target *target = ctx;
 
     target->breakpoint_count = 0;
-}
-
-/* ---- registers and memory: what the machine lacks is unavailable ---- */
-
-#define STEPS GDBSTUB_X86_64_CORE_COUNT
-
-/* gdb must know the architecture, so the machine says that it is an x86-64. */
-static const struct gdbstub_register registers[] = {
-    GDBSTUB_X86_64_CORE,
-    {"steps", 64, "org.example.machine", "uint64", "system", 0},
-};
-
-static const struct gdbstub_feature features[] = {GDBSTUB_X86_FEATURES};
-
-static int target_read_register(void *ctx, gdbstub_thread thread, size_t index, void *value)
-{
-    const struct target *target = ctx;
-    uint64_t number;
-
-    (void)thread;
-    if (index < 4)
-        number = target->machine.gpr[index];
-    else if (index == GDBSTUB_X86_64_RSP)
-        number = MACHINE_DATA + MACHINE_DATA_SIZE - 16;
-    else if (index == GDBSTUB_X86_64_RIP)
-        number = target->machine.pc;
-    else if (index == STEPS)
-        number = target->machine.position;
-    else
-        return -ENODATA;
-    for (size_t i = 0; i < 8; i++)
-        ((uint8_t *)value)[i] = (uint8_t)(number >> (8 * i));
-    return 0;
-}
-
-static int target_read_memory(void *ctx, gdbstub_thread thread, uint64_t address, void *bytes,
-                              size_t size, size_t *got)
-{
-    const struct target *target = ctx;
-    const struct {
-        uint64_t start;
-        const uint8_t *bytes;
-        size_t size;
-    } blocks[] = {{MACHINE_CODE, machine_program(), MACHINE_CODE_SIZE},
-                  {MACHINE_DATA, target->machine.data, MACHINE_DATA_SIZE}};
-
-    (void)thread;
-    for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
-        uint64_t offset = address - blocks[i].start;
-        if (offset >= blocks[i].size)
-            continue;
-        *got = size < blocks[i].size - offset ? size : blocks[i].size - offset;
-        memcpy(bytes, blocks[i].bytes + offset, *got);
-        return 0;
-    }
-    return -EFAULT;
 }
 
 /* ---- monitor commands ---- */
@@ -234,16 +261,7 @@ static const struct gdbstub_target_ops ops = {
     .insert_breakpoint = target_insert,
     .remove_breakpoint = target_remove,
     .clear_breakpoints = target_clear,
-};
-
-static const struct gdbstub_description description = {
-    .architecture = "i386:x86-64",
-    .osabi = "none",
-    .triple = "x86_64-unknown-none",
-    .registers = registers,
-    .register_count = sizeof(registers) / sizeof(registers[0]),
-    .features = features,
-    .feature_count = sizeof(features) / sizeof(features[0]),
+    .checks_conditions = true,
 };
 
 void target_init(struct target *target, struct gdbstub_config *config)

@@ -7,10 +7,16 @@
 
 #define TARGET_BREAKPOINTS_MAX 64u
 
+/** A breakpoint with a copy of its conditions; its own pointer to them is not used. */
+struct target_breakpoint {
+    struct gdbstub_breakpoint plain;
+    uint8_t conditions[GDBSTUB_CONDITIONS_MAX];
+};
+
 /** A machine as a target of libgdbstub. */
 struct target {
     struct machine machine;
-    struct gdbstub_breakpoint breakpoints[TARGET_BREAKPOINTS_MAX];
+    struct target_breakpoint breakpoints[TARGET_BREAKPOINTS_MAX];
     size_t breakpoint_count;
     struct gdbstub_resume request;
     bool moved; /**< since the request */

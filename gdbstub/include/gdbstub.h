@@ -46,6 +46,8 @@
  *  6. By default gdb removes all breakpoints at every stop and inserts them again at every resume:
  *     insertion and removal must be cheap, and must not flush the target's caches.
  *  7. Breakpoints are matched by the target; target memory that gdb reads must never show them.
+ *  8. A breakpoint whose conditions do not hold is passed over in both directions, also where a run
+ *     starts, if the target checks them (checks_conditions).
  *
  * Source: GDB manual, "Remote Protocol" (nodes Packets, Stop Reply Packets, General Query Packets)
  * and "Reverse Execution".
@@ -133,6 +135,7 @@ struct gdbstub_description {
     size_t register_count; /**< 1 to 4096 */
     const struct gdbstub_feature *features;
     size_t feature_count;
+    bool big_endian; /**< byte order of registers and memory, for conditions */
 };
 
 /* ---- Running ------------------------------------------------------------------------------- */
@@ -188,15 +191,30 @@ enum gdbstub_breakpoint_type {
     GDBSTUB_WATCH_ACCESS,
 };
 
+/** Largest gdbstub_conditions.size, in bytes. */
+#define GDBSTUB_CONDITIONS_MAX 4096u
+
 /**
- * A breakpoint or watchpoint. Later versions append fields (conditions); a target reads the fields
- * that it knows. Identity is (type, address, kind).
+ * The conditions of a breakpoint, as gdb wrote them down (agent expressions): opaque bytes, that a
+ * target copies and gives to gdbstub_conditions_hold at each place where the breakpoint would stop
+ * it. Ownership: what an operation is given is valid during the call.
+ * Source: GDB manual, "Agent Expressions", and node Packets, Z0.
+ */
+struct gdbstub_conditions {
+    const uint8_t *bytes;
+    size_t size; /**< in bytes, up to GDBSTUB_CONDITIONS_MAX; 0: no condition, it always stops */
+};
+
+/**
+ * A breakpoint or watchpoint. Later versions append fields; a target reads the fields that it
+ * knows. Identity is (type, address, kind): inserted once more, its conditions are replaced.
  */
 struct gdbstub_breakpoint {
     enum gdbstub_breakpoint_type type;
     uint64_t address;
     uint64_t
         kind; /**< watchpoints: length in bytes, 1 and up; breakpoints: as the architecture says */
+    struct gdbstub_conditions conditions; /**< of breakpoints; none unless checks_conditions */
 };
 
 /* ---- Memory -------------------------------------------------------------------------------- */
@@ -335,6 +353,12 @@ struct gdbstub_target_ops {
      * client prints what goes to `console` at once, so one line at most is good manners.
      */
     void (*announce)(void *ctx, const struct gdbstub_stop *stop, struct gdbstub_console *console);
+
+    /**
+     * Whether the target asks gdbstub_conditions_hold before it stops at a breakpoint. If not, gdb
+     * evaluates conditions itself: one stop for each time that one does not hold.
+     */
+    bool checks_conditions;
 };
 
 /**
@@ -419,6 +443,27 @@ enum gdbstub_state gdbstub_state(const struct gdbstub *stub);
 void gdbstub_reset(struct gdbstub *stub);
 
 /* ---- For operations ------------------------------------------------------------------------ */
+
+/**
+ * A place of the target at which conditions are to be evaluated: the two mandatory operations, or
+ * ones that read at a place where the target does not stand yet. All mandatory but `ctx`.
+ */
+struct gdbstub_view {
+    const struct gdbstub_description *description;
+    int (*read_register)(void *ctx, gdbstub_thread thread, size_t index, void *value);
+    int (*read_memory)(void *ctx, gdbstub_thread thread, uint64_t address, void *bytes, size_t size,
+                       size_t *got);
+    void *ctx;
+    gdbstub_thread thread; /**< that meets the breakpoint */
+};
+
+/**
+ * Whether a breakpoint with these conditions stops the target there: there are none, one of them is
+ * not 0, or one cannot be evaluated (what it needs is not known, it divides by zero, it is not
+ * understood), which leaves it to gdb. Steps and stack are bounded, nothing is allocated.
+ */
+bool gdbstub_conditions_hold(const struct gdbstub_conditions *conditions,
+                             const struct gdbstub_view *view);
 
 /** Sets the sentence that says why; too long a text is cut. NULL is fine. */
 void gdbstub_reason_set(struct gdbstub_reason *reason, const char *format, ...)

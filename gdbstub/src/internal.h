@@ -157,6 +157,15 @@ void gs_put_stop(struct gdbstub *stub);
 /* ---- registers.c ---- */
 void gs_put_expedited(struct gdbstub *stub, gdbstub_thread thread);
 
+/* ---- expression.c: 0 and the value, or a negative errno; *steps is used up ---- */
+int gs_evaluate(const struct gdbstub_view *view, const uint8_t *code, size_t size, unsigned *steps,
+                uint64_t *value);
+
+/* ---- condition.c ---- */
+/* Takes all that is left into `bytes`, of GDBSTUB_CONDITIONS_MAX. Returns 0, -EINVAL or -E2BIG. */
+int gs_take_conditions(struct gs_cursor *args, uint8_t *bytes,
+                       struct gdbstub_conditions *conditions);
+
 /* ---- search.c ---- */
 void gs_search_slice(struct gdbstub *stub);
 void gs_search_cancel(struct gdbstub *stub, int error);

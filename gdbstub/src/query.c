@@ -47,6 +47,7 @@ enum gs_answer gs_supported(struct gdbstub *stub, struct gs_cursor args)
         {peer->multiprocess, ";multiprocess+"},
         {peer->swbreak && ops->insert_breakpoint, ";swbreak+"},
         {peer->hwbreak && ops->insert_breakpoint, ";hwbreak+"},
+        {ops->insert_breakpoint && ops->checks_conditions, ";ConditionalBreakpoints+"},
         {peer->error_message, ";error-message+"},
     };
     gs_put_format(&stub->reply, "PacketSize=%zx", stub->packet_size);

@@ -13,12 +13,34 @@ void gs_clear_breakpoints(struct gdbstub *stub)
         stub->ops.clear_breakpoints(stub->ctx);
 }
 
-static enum gs_answer change_breakpoint(struct gdbstub *stub, struct gs_cursor args, bool insert)
+/* What follows the place of a breakpoint. */
+static enum gs_answer refuse_options(struct gdbstub *stub, int error)
 {
     static const struct gdbstub_reason plain_only = {"conditions and commands were not offered"};
+    static const struct gdbstub_reason too_long = {"the conditions are too long"};
+
+    if (error == -ENOTSUP)
+        return gs_reply_error(stub, -EINVAL, &plain_only);
+    return error == -E2BIG ? gs_reply_error(stub, error, &too_long) : gs_reply_malformed(stub);
+}
+
+/* Only an insertion has conditions, and only where they were offered. */
+static int take_options(struct gdbstub *stub, struct gs_cursor *args, bool may,
+                        struct gdbstub_breakpoint *breakpoint)
+{
+    if (gs_left(args) == 0)
+        return 0;
+    if (!may)
+        return -ENOTSUP;
+    return gs_take_conditions(args, stub->scratch, &breakpoint->conditions);
+}
+
+static enum gs_answer change_breakpoint(struct gdbstub *stub, struct gs_cursor args, bool insert)
+{
     struct gdbstub_breakpoint breakpoint = {0};
     struct gdbstub_reason reason = {""};
     uint64_t type;
+    int ret;
 
     if (!stub->ops.insert_breakpoint)
         return gs_reply_empty(stub);
@@ -26,8 +48,11 @@ static enum gs_answer change_breakpoint(struct gdbstub *stub, struct gs_cursor a
         !gs_take_number(&args, &breakpoint.address) || !gs_take(&args, ',') ||
         !gs_take_number(&args, &breakpoint.kind))
         return gs_reply_malformed(stub);
-    if (gs_left(&args) > 0)
-        return gs_reply_error(stub, -EINVAL, &plain_only);
+    ret = take_options(stub, &args,
+                       insert && stub->ops.checks_conditions && type <= GDBSTUB_BREAK_HARDWARE,
+                       &breakpoint);
+    if (ret < 0)
+        return refuse_options(stub, ret);
     if (type > GDBSTUB_WATCH_ACCESS)
         return gs_reply_empty(stub);
     if (type >= GDBSTUB_WATCH_WRITE &&
@@ -35,8 +60,8 @@ static enum gs_answer change_breakpoint(struct gdbstub *stub, struct gs_cursor a
         return gs_reply_malformed(stub);
 
     breakpoint.type = (enum gdbstub_breakpoint_type)type;
-    int ret = insert ? stub->ops.insert_breakpoint(stub->ctx, &breakpoint, &reason)
-                     : stub->ops.remove_breakpoint(stub->ctx, &breakpoint, &reason);
+    ret = insert ? stub->ops.insert_breakpoint(stub->ctx, &breakpoint, &reason)
+                 : stub->ops.remove_breakpoint(stub->ctx, &breakpoint, &reason);
     if (ret == -ENOTSUP)
         return gs_reply_empty(stub);
     return ret < 0 ? gs_reply_error(stub, ret, &reason) : gs_reply_ok(stub);

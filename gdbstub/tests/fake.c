@@ -146,6 +146,9 @@ static int fake_insert(void *ctx, const struct gdbstub_breakpoint *breakpoint,
         return -ENOTSUP;
     fake->inserts++;
     fake->breakpoint = *breakpoint;
+    fake->breakpoint.conditions.bytes = fake->conditions;
+    if (breakpoint->conditions.size > 0)
+        memcpy(fake->conditions, breakpoint->conditions.bytes, breakpoint->conditions.size);
     return refuse(fake, reason);
 }
 
@@ -249,6 +252,15 @@ static const struct gdbstub_command commands[] = {
     {"flood", NULL, "print a lot", command_flood},
     {"fail", "[WHY]", "fail", command_fail},
 };
+
+struct gdbstub_view fake_view(struct fake *fake)
+{
+    return (struct gdbstub_view){.description = &fake->description,
+                                 .read_register = fake_read_register,
+                                 .read_memory = fake_read_memory,
+                                 .ctx = fake,
+                                 .thread = 1};
+}
 
 void fake_init(struct fake *fake)
 {

@@ -29,8 +29,9 @@ struct fake {
     int clears;
     int restarts;
     int announces;
-    struct gdbstub_breakpoint breakpoint; /* the last one */
-    size_t monitor_bytes;                 /* how much `monitor flood` prints */
+    struct gdbstub_breakpoint breakpoint; /* the last one; its conditions are those below */
+    uint8_t conditions[GDBSTUB_CONDITIONS_MAX];
+    size_t monitor_bytes; /* how much `monitor flood` prints */
     char monitor_args[64];
 };
 
@@ -38,6 +39,9 @@ struct fake {
 enum { FAKE_PC, FAKE_SP, FAKE_FLAGS, FAKE_WIDE, FAKE_LOST };
 
 void fake_init(struct fake *fake);
+
+/* A view of the fake's thread 1, for conditions. */
+struct gdbstub_view fake_view(struct fake *fake);
 
 /* An `announce` operation, which fake_init leaves out. */
 void fake_announce(void *ctx, const struct gdbstub_stop *stop, struct gdbstub_console *console);

@@ -60,6 +60,28 @@ delete
 rwatch *(char *) 0x2010
 continue
 delete
+# Conditions, in both directions; what they need may be unavailable, and then it is gdb's to say.
+monitor goto 0
+maintenance flush register-cache
+break *0x1009 if $rax == 10 && *(char *) 0x2010 == 5
+continue
+print $rax
+continue
+reverse-continue
+print $rax
+reverse-continue
+delete
+break *0x1018 if $rdx > 40
+continue
+print $rdx
+continue
+print $rdx
+reverse-continue
+reverse-continue
+delete
+break *0x1009 if *(char *) 0x3000 == 5
+continue
+delete
 # Bigger moves.
 advance *0x1015
 set exec-direction reverse

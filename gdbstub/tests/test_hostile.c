@@ -49,6 +49,8 @@ static const char *const packets[] = {
     "bc",
     "bs",
     "Z0,10000,1",
+    "Z0,10000,1;X9,260000164022001327X3,220027",
+    "Z1,10000,1;X3,220027;X6,240001000017",
     "z2,10000,8",
     "qXfer:features:read:target.xml:0,1000",
     "qXfer:threads:read::0,20",
@@ -120,6 +122,7 @@ static int open_client(void **state)
     printf("GDBSTUB_SEED=%llu\n", (unsigned long long)random_state);
     fake_init(&fake);
     fake.ops.announce = fake_announce;
+    fake.ops.checks_conditions = true;
     fake.config.packet_size = GDBSTUB_PACKET_SIZE_MIN;
     client_open(&client, &fake.config);
     return 0;
@@ -202,6 +205,42 @@ static void a_packet_without_end(void **state)
     check_alive();
 }
 
+/* Byte code made of opcodes rather than of bytes gets farther. */
+static size_t make_expression(uint8_t *code, size_t capacity)
+{
+    size_t size = 1 + random_below((uint32_t)capacity);
+
+    for (size_t i = 0; i < size; i++) {
+        code[i] = (uint8_t)random_below(random_below(8) == 0 ? 256 : 0x35);
+        if (random_below(3) == 0)
+            code[i] = 0x22; /* const8: something to work on */
+    }
+    return size;
+}
+
+static void hostile_expressions(void **state)
+{
+    const struct gdbstub_view view = fake_view(&fake);
+    unsigned held = 0;
+
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        uint8_t code[64];
+        char body[256];
+        size_t size = make_expression(code, sizeof(code));
+        int at = snprintf(body, sizeof(body), "Z0,1000,1;X%zx,", size);
+        for (size_t i = 0; i < size; i++)
+            at += snprintf(body + at, sizeof(body) - (size_t)at, "%02x", code[i]);
+        assert_reply(&client, body, "OK");
+        bool hit = gdbstub_conditions_hold(&fake.breakpoint.conditions, &view);
+        assert_int_equal(gdbstub_conditions_hold(&fake.breakpoint.conditions, &view), hit);
+        held += hit;
+    }
+    /* Not all of them may break off at once. */
+    assert_true(held < ROUNDS);
+    check_alive();
+}
+
 static void thousands_of_breakpoints(void **state)
 {
     char body[64];
@@ -221,7 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(mutated_packets),          TEST(noise),
         TEST(floods_of_interrupts),     TEST(a_packet_without_end),
-        TEST(thousands_of_breakpoints),
+        TEST(thousands_of_breakpoints), TEST(hostile_expressions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
