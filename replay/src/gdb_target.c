@@ -10,9 +10,9 @@
 
 static const char refusal[] = "a recording cannot be changed";
 
-static bool is_current(const struct xrw_gdb_target *target, gdbstub_thread thread)
+static bool is_of(const struct xrw_exit *exit, gdbstub_thread thread)
 {
-    return thread <= 0 || thread == xrw_gdb_thread(xrw_timeline_exit(target->timeline)->vcpu);
+    return thread <= 0 || thread == xrw_gdb_thread(exit->vcpu);
 }
 
 /* Keep what cannot be told to the client by the operation itself. */
@@ -31,34 +31,56 @@ void xrw_gdb_target_trouble(struct xrw_gdb_target *target, struct xrw_error *tro
 
 /* ---- registers and memory ---------------------------------------------- */
 
-static const uint8_t *fxsave(struct xrw_gdb_target *target)
+static const uint8_t *fxsave(struct xrw_gdb_target *target, const struct xrw_exit *exit)
 {
-    xrw_exit_id at = xrw_timeline_position(target->timeline);
     struct xrw_error err;
 
-    if (target->fxsave_at != at) {
-        int ret = xrw_store_fxsave(target->store, at, target->fxsave, &err);
+    if (target->fxsave_at != exit->id) {
+        int ret = xrw_store_fxsave(target->store, exit->id, target->fxsave, &err);
 
-        target->fxsave_at = at;
+        target->fxsave_at = exit->id;
         target->fxsave_known = !note_trouble(target, ret, &err);
     }
     return target->fxsave_known ? target->fxsave : NULL;
 }
 
 /* A recording holds of each moment the vCPU that exited; what the others had then is not known. */
-static int read_register(void *ctx, gdbstub_thread thread, size_t index, void *value)
+static int register_at(struct xrw_gdb_target *target, const struct xrw_exit *exit,
+                       gdbstub_thread thread, size_t index, void *value)
 {
-    struct xrw_gdb_target *target = ctx;
     enum xrw_gdb_source source;
 
     if (index >= target->registers.count)
         return -EINVAL;
-    if (!is_current(target, thread))
+    if (!is_of(exit, thread))
         return -ENODATA;
     source = target->registers.origin[index].source;
     return xrw_gdb_register_value(
-        &target->registers, index, xrw_timeline_exit(target->timeline),
-        source == XRW_GDB_FXSAVE || source == XRW_GDB_FXSAVE_TAG ? fxsave(target) : NULL, value);
+        &target->registers, index, exit,
+        source == XRW_GDB_FXSAVE || source == XRW_GDB_FXSAVE_TAG ? fxsave(target, exit) : NULL,
+        value);
+}
+
+static int memory_at(struct xrw_gdb_target *target, const struct xrw_exit *exit,
+                     gdbstub_thread thread, uint64_t address, void *bytes, size_t size, size_t *got)
+{
+    struct xrw_error err;
+    int ret;
+
+    if (target->physical)
+        ret = xrw_memory_read_physical(target->memory, exit, address, bytes, size, got, &err);
+    else if (is_of(exit, thread))
+        ret = xrw_memory_read(target->memory, exit, address, bytes, size, got, &err);
+    else
+        return -ENODATA;
+    return note_trouble(target, ret, &err);
+}
+
+static int read_register(void *ctx, gdbstub_thread thread, size_t index, void *value)
+{
+    struct xrw_gdb_target *target = ctx;
+
+    return register_at(target, xrw_timeline_exit(target->timeline), thread, index, value);
 }
 
 static int write_register(void *ctx, gdbstub_thread thread, size_t index, const void *value,
@@ -73,17 +95,9 @@ static int read_memory(void *ctx, gdbstub_thread thread, uint64_t address, void 
                        size_t *got)
 {
     struct xrw_gdb_target *target = ctx;
-    const struct xrw_exit *exit = xrw_timeline_exit(target->timeline);
-    struct xrw_error err;
-    int ret;
 
-    if (target->physical)
-        ret = xrw_memory_read_physical(target->memory, exit, address, bytes, size, got, &err);
-    else if (is_current(target, thread))
-        ret = xrw_memory_read(target->memory, exit, address, bytes, size, got, &err);
-    else
-        return -ENODATA;
-    return note_trouble(target, ret, &err);
+    return memory_at(target, xrw_timeline_exit(target->timeline), thread, address, bytes, size,
+                     got);
 }
 
 static int write_memory(void *ctx, gdbstub_thread thread, uint64_t address, const void *bytes,
@@ -121,7 +135,7 @@ static int thread_extra(void *ctx, gdbstub_thread thread, char text[GDBSTUB_NAME
 {
     struct xrw_gdb_target *target = ctx;
 
-    if (is_current(target, thread))
+    if (is_of(xrw_timeline_exit(target->timeline), thread))
         xrw_report_position(target->timeline, text, GDBSTUB_NAME_MAX);
     else
         (void)snprintf(text, GDBSTUB_NAME_MAX, "its state is known at its own exits alone");
@@ -243,6 +257,41 @@ static int restart(void *ctx, struct gdbstub_reason *reason)
 
 /* ---- breakpoints ------------------------------------------------------- */
 
+/* An exit where the timeline does not stand. */
+struct place {
+    struct xrw_gdb_target *target;
+    const struct xrw_exit *exit;
+};
+
+static int register_there(void *ctx, gdbstub_thread thread, size_t index, void *value)
+{
+    const struct place *place = ctx;
+
+    return register_at(place->target, place->exit, thread, index, value);
+}
+
+static int memory_there(void *ctx, gdbstub_thread thread, uint64_t address, void *bytes,
+                        size_t size, size_t *got)
+{
+    const struct place *place = ctx;
+
+    return memory_at(place->target, place->exit, thread, address, bytes, size, got);
+}
+
+static bool conditions_hold(void *ctx, const struct gdbstub_conditions *conditions,
+                            const struct xrw_exit *exit)
+{
+    struct xrw_gdb_target *target = ctx;
+    struct place place = {target, exit};
+    const struct gdbstub_view view = {.description = &target->registers.description,
+                                      .read_register = register_there,
+                                      .read_memory = memory_there,
+                                      .ctx = &place,
+                                      .thread = xrw_gdb_thread(exit->vcpu)};
+
+    return gdbstub_conditions_hold(conditions, &view);
+}
+
 static int stopper_kind(enum gdbstub_breakpoint_type type, enum xrw_stopper_kind *kind)
 {
     switch (type) {
@@ -274,7 +323,7 @@ static int insert_breakpoint(void *ctx, const struct gdbstub_breakpoint *breakpo
         return ret;
     }
     ret = xrw_search_insert(target->search, kind, breakpoint->address, breakpoint->kind,
-                            target->physical);
+                            target->physical, &breakpoint->conditions);
     if (ret == -EINVAL)
         gdbstub_reason_set(reason, "a watchpoint can be 1 to %u bytes long", XRW_WATCH_MAX_BYTES);
     if (ret == -ENOSPC)
@@ -323,6 +372,7 @@ static const struct gdbstub_target_ops operations = {
     .clear_breakpoints = clear_breakpoints,
     .restart = restart,
     .announce = announce,
+    .checks_conditions = true,
 };
 
 int xrw_gdb_target_create(struct xrw_store *store, uint64_t run_id, struct xrw_gdb_target **out,
@@ -349,6 +399,7 @@ int xrw_gdb_target_create(struct xrw_store *store, uint64_t run_id, struct xrw_g
         xrw_gdb_target_destroy(target);
         return xrw_error_set(err, ret, "out of memory");
     }
+    xrw_search_set_conditions(target->search, conditions_hold, target);
     *out = target;
     return 0;
 }

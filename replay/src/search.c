@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define SLICE_NS 20000000u
@@ -20,6 +21,8 @@ struct xrw_search {
     struct xrw_stopper stopper[XRW_STOPPERS_MAX];
     struct xrw_search_request request;
     xrw_exit_id cursor; /* all up to here has been looked at */
+    xrw_conditions_hold hold;
+    void *hold_ctx;
 };
 
 int xrw_search_create(struct xrw_timeline *timeline, struct xrw_memory *memory,
@@ -55,24 +58,55 @@ static struct xrw_stopper *find_stopper(struct xrw_search *search, enum xrw_stop
     return NULL;
 }
 
-int xrw_search_insert(struct xrw_search *search, enum xrw_stopper_kind kind, uint64_t address,
-                      uint64_t bytes, bool physical)
+void xrw_search_set_conditions(struct xrw_search *search, xrw_conditions_hold hold, void *ctx)
 {
-    struct xrw_stopper stopper = {kind, address, bytes, NULL};
+    search->hold = hold;
+    search->hold_ctx = ctx;
+}
+
+static int set_conditions(struct xrw_stopper *stopper, const struct gdbstub_conditions *conditions)
+{
+    struct gdbstub_conditions own = {NULL, conditions ? conditions->size : 0};
+
+    if (own.size) {
+        uint8_t *copy = malloc(own.size);
+
+        if (!copy)
+            return -ENOMEM;
+        own.bytes = memcpy(copy, conditions->bytes, own.size);
+    }
+    free((void *)stopper->conditions.bytes);
+    stopper->conditions = own;
+    return 0;
+}
+
+static void drop(struct xrw_stopper *stopper)
+{
+    xrw_watch_destroy(stopper->watch);
+    free((void *)stopper->conditions.bytes);
+}
+
+int xrw_search_insert(struct xrw_search *search, enum xrw_stopper_kind kind, uint64_t address,
+                      uint64_t bytes, bool physical, const struct gdbstub_conditions *conditions)
+{
+    struct xrw_stopper stopper = {.kind = kind, .address = address, .bytes = bytes};
+    struct xrw_stopper *known = find_stopper(search, kind, address, bytes);
     int ret;
 
-    if (find_stopper(search, kind, address, bytes))
-        return 0;
+    if (known)
+        return set_conditions(known, conditions);
     if (search->count == XRW_STOPPERS_MAX)
         return -ENOSPC;
-    if (kind == XRW_STOPPER_WRITE) {
-        if (bytes > XRW_WATCH_MAX_BYTES)
-            return -EINVAL;
-        ret = xrw_watch_create(address, (size_t)bytes, physical, &stopper.watch);
-        if (ret)
-            return ret;
-        search->watches++;
+    ret = set_conditions(&stopper, conditions);
+    if (!ret && kind == XRW_STOPPER_WRITE)
+        ret = bytes > XRW_WATCH_MAX_BYTES
+                  ? -EINVAL
+                  : xrw_watch_create(address, (size_t)bytes, physical, &stopper.watch);
+    if (ret) {
+        drop(&stopper);
+        return ret;
     }
+    search->watches += kind == XRW_STOPPER_WRITE;
     search->stopper[search->count++] = stopper;
     return 0;
 }
@@ -84,17 +118,15 @@ void xrw_search_remove(struct xrw_search *search, enum xrw_stopper_kind kind, ui
 
     if (!stopper)
         return;
-    if (stopper->watch) {
-        xrw_watch_destroy(stopper->watch);
-        search->watches--;
-    }
+    search->watches -= stopper->watch != NULL;
+    drop(stopper);
     *stopper = search->stopper[--search->count];
 }
 
 void xrw_search_clear(struct xrw_search *search)
 {
     for (size_t i = 0; i < search->count; i++)
-        xrw_watch_destroy(search->stopper[i].watch);
+        drop(&search->stopper[i]);
     search->count = search->watches = 0;
 }
 
@@ -133,6 +165,13 @@ int xrw_search_begin(struct xrw_search *search, const struct xrw_search_request 
 
 /* ---- searching --------------------------------------------------------- */
 
+static bool holds(const struct xrw_search *search, const struct xrw_stopper *stopper,
+                  const struct xrw_exit *exit)
+{
+    return !stopper->conditions.size || !search->hold ||
+           search->hold(search->hold_ctx, &stopper->conditions, exit);
+}
+
 static struct xrw_stopper *breakpoint_at(struct xrw_search *search, const struct xrw_exit *exit)
 {
     struct xrw_stopper *found = NULL;
@@ -141,7 +180,8 @@ static struct xrw_stopper *breakpoint_at(struct xrw_search *search, const struct
         return NULL;
     for (size_t i = 0; i < search->count && !found; i++)
         if (!search->stopper[i].watch &&
-            search->stopper[i].address == exit->before.value[XRW_REG_rip])
+            search->stopper[i].address == exit->before.value[XRW_REG_rip] &&
+            holds(search, &search->stopper[i], exit))
             found = &search->stopper[i];
     return found;
 }
@@ -178,9 +218,10 @@ static int end_of_history(struct xrw_search *search, struct xrw_hit *hit, struct
                   err);
 }
 
-/* The nearest breakpoint up to limit.  Returns 1 with *found, 0 or an error. */
+/* The nearest exit up to limit at which a breakpoint is, whatever its conditions.  Returns 1 with
+ * *found, 0 or an error. */
 static int nearest_breakpoint(struct xrw_search *search, xrw_exit_id limit, xrw_exit_id *found,
-                              const struct xrw_stopper **stopper, struct xrw_error *err)
+                              struct xrw_error *err)
 {
     int any = 0;
 
@@ -199,7 +240,6 @@ static int nearest_breakpoint(struct xrw_search *search, xrw_exit_id limit, xrw_
         if (ret) {
             any = 1;
             limit = *found;
-            *stopper = s;
         }
     }
     return any;
@@ -272,8 +312,9 @@ static int walk(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error
 static int skip(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error *err)
 {
     const struct xrw_run *run = xrw_timeline_run(search->timeline);
-    const struct xrw_stopper *stopper = NULL;
+    const struct xrw_stopper *stopper;
     xrw_exit_id limit, found = 0;
+    struct xrw_exit exit;
     int ret;
 
     if (search->request.forward) {
@@ -289,12 +330,17 @@ static int skip(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error
         limit = search->cursor - run->first_exit > WINDOW_INDEXED ? search->cursor - WINDOW_INDEXED
                                                                   : run->first_exit;
     }
-    ret = nearest_breakpoint(search, limit, &found, &stopper, err);
-    if (ret > 0)
-        return arrive(search, found, XRW_HIT_BREAKPOINT, stopper, hit, err);
+    ret = nearest_breakpoint(search, limit, &found, err);
+    if (ret < 0)
+        return ret;
+    search->cursor = ret ? found : limit;
     if (!ret)
-        search->cursor = limit;
-    return ret;
+        return 0;
+    ret = xrw_store_exit(xrw_timeline_store(search->timeline), found, &exit, err);
+    if (ret)
+        return ret;
+    stopper = breakpoint_at(search, &exit);
+    return stopper ? arrive(search, found, XRW_HIT_BREAKPOINT, stopper, hit, err) : 0;
 }
 
 static uint64_t now_ns(void)

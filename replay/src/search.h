@@ -3,6 +3,7 @@
 #ifndef XRW_SEARCH_H
 #define XRW_SEARCH_H
 
+#include "gdbstub.h"
 #include "watch.h"
 #include "xrw/memory.h"
 #include "xrw/timeline.h"
@@ -19,8 +20,9 @@ enum xrw_stopper_kind {
 struct xrw_stopper {
     enum xrw_stopper_kind kind;
     uint64_t address;
-    uint64_t bytes;          /* of a watchpoint */
-    struct xrw_watch *watch; /* of a watchpoint */
+    uint64_t bytes;                       /* of a watchpoint */
+    struct xrw_watch *watch;              /* of a watchpoint */
+    struct gdbstub_conditions conditions; /* of a breakpoint; the bytes are the search's */
 };
 
 enum xrw_hit_kind {
@@ -44,10 +46,18 @@ int xrw_search_create(struct xrw_timeline *timeline, struct xrw_memory *memory,
                       struct xrw_search **out);
 void xrw_search_destroy(struct xrw_search *search);
 
-/* Insert or remove; both tolerate repetition.  Return 0, -ENOMEM, -EINVAL for a watchpoint of no or
- * too great a length, -ENOSPC for too many. */
+/* Whether the conditions of a breakpoint hold at an exit, where the timeline does not stand. */
+typedef bool (*xrw_conditions_hold)(void *ctx, const struct gdbstub_conditions *conditions,
+                                    const struct xrw_exit *exit);
+
+/* Without this, breakpoints with conditions are hit as others are. */
+void xrw_search_set_conditions(struct xrw_search *search, xrw_conditions_hold hold, void *ctx);
+
+/* Insert or remove; both tolerate repetition, and an insertion replaces the conditions of the one
+ * before (NULL: none; copied).  Return 0, -ENOMEM, -EINVAL for a watchpoint of no or too great a
+ * length, -ENOSPC for too many. */
 int xrw_search_insert(struct xrw_search *search, enum xrw_stopper_kind kind, uint64_t address,
-                      uint64_t bytes, bool physical);
+                      uint64_t bytes, bool physical, const struct gdbstub_conditions *conditions);
 void xrw_search_remove(struct xrw_search *search, enum xrw_stopper_kind kind, uint64_t address,
                        uint64_t bytes);
 void xrw_search_clear(struct xrw_search *search);

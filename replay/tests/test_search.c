@@ -27,6 +27,14 @@ struct world {
     struct xrw_error err;
 };
 
+static bool divides(void *ctx, const struct gdbstub_conditions *conditions,
+                    const struct xrw_exit *exit)
+{
+    (void)ctx;
+    assert_int_equal(conditions->size, 1);
+    return exit->id % *conditions->bytes == 0;
+}
+
 static void open_world(struct world *world, uint64_t seed, enum xrw_memory_policy policy)
 {
     history_make(&world->history, seed, EXITS, policy);
@@ -36,6 +44,7 @@ static void open_world(struct world *world, uint64_t seed, enum xrw_memory_polic
         xrw_memory_create(world->history.store, xrw_timeline_run(world->timeline), &world->memory),
         0);
     assert_int_equal(xrw_search_create(world->timeline, world->memory, &world->search), 0);
+    xrw_search_set_conditions(world->search, divides, NULL);
     for (xrw_exit_id id = 1; id <= EXITS; id++)
         assert_done(xrw_store_exit(world->history.store, id, &world->exit[id], &world->err),
                     world->err);
@@ -111,6 +120,7 @@ struct expectation {
 
 struct question {
     struct xrw_stopper stopper[4];
+    uint8_t every[4]; /* the condition: an exit whose number this divides; 0: none */
     size_t count;
     bool physical, forward, step;
     xrw_exit_id start;
@@ -153,7 +163,8 @@ static struct expectation walk(struct world *world, const struct question *q)
         }
         for (size_t i = 0; !watched && !q->step && !broken && i < q->count; i++)
             if (q->stopper[i].kind != XRW_STOPPER_WRITE &&
-                q->stopper[i].address == world->exit[id].before.value[XRW_REG_rip]) {
+                q->stopper[i].address == world->exit[id].before.value[XRW_REG_rip] &&
+                (!q->every[i] || id % q->every[i] == 0)) {
                 broken = true;
                 hit = (struct expectation){XRW_HIT_BREAKPOINT, id, 0, i};
             }
@@ -182,6 +193,7 @@ static struct question invent(struct world *world, bool with_watch)
 
         s->kind = with_watch && (!i || history_random(history, 2)) ? XRW_STOPPER_WRITE
                                                                    : XRW_STOPPER_SOFTWARE;
+        q.every[i] = (uint8_t)history_random(history, 6);
         s->address = HISTORY_RIP + i; /* no two alike */
         if (s->kind != XRW_STOPPER_WRITE)
             continue;
@@ -208,10 +220,14 @@ static void ask(struct world *world, const struct question *q)
 
     assert_done(xrw_timeline_seek(world->timeline, q->start, &world->err), world->err);
     xrw_search_clear(world->search);
-    for (size_t i = 0; i < q->count; i++)
-        assert_int_equal(xrw_search_insert(world->search, q->stopper[i].kind, q->stopper[i].address,
-                                           q->stopper[i].bytes, q->physical),
-                         0);
+    for (size_t i = 0; i < q->count; i++) {
+        const struct gdbstub_conditions every = {&q->every[i], q->every[i] != 0};
+        const struct xrw_stopper *s = &q->stopper[i];
+
+        assert_int_equal(
+            xrw_search_insert(world->search, s->kind, s->address, s->bytes, q->physical, &every),
+            0);
+    }
     begin(world, q->forward, q->step, false);
     do
         ret = xrw_search_slice(world->search, &hit, &world->err);
@@ -277,7 +293,7 @@ static void test_breakpoint_at_the_start(void **state)
     xrw_timeline_show_host_exits(world.timeline, true);
     assert_done(xrw_timeline_seek(world.timeline, 80, &world.err), world.err);
     rip = world.exit[80].before.value[XRW_REG_rip];
-    assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_HARDWARE, rip, 1, false), 0);
+    assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_HARDWARE, rip, 1, false, NULL), 0);
     begin(&world, true, false, true);
     assert_int_equal(xrw_search_slice(world.search, &hit, &world.err), 1);
     assert_int_equal(hit.kind, XRW_HIT_BREAKPOINT);
@@ -288,6 +304,37 @@ static void test_breakpoint_at_the_start(void **state)
     close_world(&world);
 }
 
+/* Inserted once more, a breakpoint has the conditions that it was given last. */
+static void test_conditions_are_replaced(void **state)
+{
+    static const uint8_t never = EXITS + 1;
+    const struct gdbstub_conditions conditions = {&never, 1};
+    static struct world world;
+    struct xrw_hit hit;
+    uint64_t rip;
+
+    (void)state;
+    open_world(&world, 7, XRW_MEMORY_EXIT);
+    xrw_timeline_show_host_exits(world.timeline, true);
+    assert_done(xrw_timeline_seek(world.timeline, 80, &world.err), world.err);
+    rip = world.exit[80].before.value[XRW_REG_rip];
+    for (int known = 0; known < 2; known++) {
+        assert_int_equal(
+            xrw_search_insert(world.search, XRW_STOPPER_SOFTWARE, rip, 1, false, &conditions), 0);
+        begin(&world, true, false, true);
+        assert_int_equal(xrw_search_slice(world.search, &hit, &world.err), 1);
+        assert_int_equal(hit.kind, XRW_HIT_END);
+        assert_done(xrw_timeline_seek(world.timeline, 80, &world.err), world.err);
+        assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_SOFTWARE, rip, 1, false, NULL),
+                         0);
+        begin(&world, true, false, true);
+        assert_int_equal(xrw_search_slice(world.search, &hit, &world.err), 1);
+        assert_int_equal(hit.kind, XRW_HIT_BREAKPOINT);
+        assert_int_equal(xrw_timeline_position(world.timeline), 80);
+    }
+    close_world(&world);
+}
+
 static void test_insert_and_remove(void **state)
 {
     static struct world world;
@@ -295,18 +342,21 @@ static void test_insert_and_remove(void **state)
 
     (void)state;
     open_world(&world, 8, XRW_MEMORY_EXIT);
-    assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_WRITE, 0, 0, false), -EINVAL);
+    assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_WRITE, 0, 0, false, NULL),
+                     -EINVAL);
     assert_int_equal(
-        xrw_search_insert(world.search, XRW_STOPPER_WRITE, 0, XRW_WATCH_MAX_BYTES + 1, false),
+        xrw_search_insert(world.search, XRW_STOPPER_WRITE, 0, XRW_WATCH_MAX_BYTES + 1, false, NULL),
         -EINVAL);
-    assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_WRITE, UINT64_MAX, 2, false),
+    assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_WRITE, UINT64_MAX, 2, false, NULL),
                      -EINVAL);
     for (uint64_t i = 0; i < XRW_STOPPERS_MAX; i++) {
-        assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_SOFTWARE, i, 1, false), 0);
-        assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_SOFTWARE, i, 1, false), 0);
+        assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_SOFTWARE, i, 1, false, NULL),
+                         0);
+        assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_SOFTWARE, i, 1, false, NULL),
+                         0);
     }
-    assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_SOFTWARE, 1u << 20, 1, false),
-                     -ENOSPC);
+    assert_int_equal(
+        xrw_search_insert(world.search, XRW_STOPPER_SOFTWARE, 1u << 20, 1, false, NULL), -ENOSPC);
     for (uint64_t i = 0; i < XRW_STOPPERS_MAX; i++) {
         xrw_search_remove(world.search, XRW_STOPPER_SOFTWARE, i, 1);
         xrw_search_remove(world.search, XRW_STOPPER_SOFTWARE, i, 1);
@@ -325,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_watchpoints),
         cmocka_unit_test(test_watchpoints_between_frames),
         cmocka_unit_test(test_breakpoint_at_the_start),
+        cmocka_unit_test(test_conditions_are_replaced),
         cmocka_unit_test(test_insert_and_remove),
     };
 

@@ -168,6 +168,27 @@ class Breaking(Session):
         text = self.gdb(f"break *{VMCALL:#x} if $exit_id > 100", "continue", SHOW, "continue", SHOW, "reverse-continue", SHOW)
         self.assertEqual(visited(text), [103, 111, 103])
 
+    def test_a_condition_is_checked_here_and_not_by_gdb(self):
+        """gdb hears of no hit at which the condition is false: one request for each command, and the stops it shows."""
+        with_watch = f"watch *(int *) {DATA + 0x700:#x}"  # never written; it makes the search walk
+        for other in (SHOW, with_watch):
+            with self.subTest(other):
+                text = self.gdb(
+                    other, f"break *{VMCALL:#x} if $exit_id > 100 && $exit_id < 120 && *(long *) {DATA + 0x30:#x} == 0x2222",
+                    "set debug remote 1", *["continue"] * 3, *["reverse-continue"] * 3, "set debug remote 0",
+                )  # fmt: skip
+                self.assertEqual(len(re.findall(r"^Breakpoint \d, ", text, re.M)), 5, text)
+                self.assertEqual(len(re.findall(r"Sending packet: \$bc#", text)), 3)
+                self.assertEqual(len(re.findall(r"Sending packet: \$vCont;c", text)), 3)
+                self.assertEqual(len(re.findall(r"Packet received: T05.*(?:swbreak|replaylog)", text)), 6)
+                self.assertRegex(text, rf"Sending packet: \$Z0,{VMCALL:x},1;X")
+                self.setUp()
+
+    def test_what_a_condition_cannot_know_is_left_to_gdb(self):
+        text = self.gdb(f"break *{VMCALL:#x} if *(int *) 0 == 1", f"break *{OUT:#x} if $dr0 == 1", *["continue", SHOW] * 2)
+        self.assertEqual(visited(text), [2, 7])
+        self.assertEqual(text.count("Error in testing"), 2)
+
     def test_tbreak_and_until_gone(self):
         text = self.gdb(f"tbreak *{HLT:#x}", "continue", SHOW, "continue", SHOW)
         self.assertEqual(visited(text), [8, 200])
