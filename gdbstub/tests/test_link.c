@@ -1,36 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "client.h"
-#include "fake.h"
+#include "setup.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct setup {
-    struct fake fake;
-    struct client client;
-};
-
-static int open_setup(void **state)
-{
-    struct setup *setup = malloc(sizeof(*setup));
-
-    assert_non_null(setup);
-    fake_init(&setup->fake);
-    client_open(&setup->client, &setup->fake.config);
-    *state = setup;
-    return 0;
-}
-
-static int close_setup(void **state)
-{
-    struct setup *setup = *state;
-
-    client_close(&setup->client);
-    free(setup);
-    return 0;
-}
 
 static void assert_wire(struct client *client, const char *expected)
 {
@@ -258,7 +232,7 @@ static void a_new_client_starts_afresh(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_setup, close_setup)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_setup_unacquainted, close_setup)
     const struct CMUnitTest tests[] = {
         TEST(acknowledges_and_answers),
         TEST(refuses_a_bad_checksum),

@@ -1,45 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "client.h"
-#include "fake.h"
+#include "setup.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Running, stopping, and how sessions end and start over. */
-
-struct setup {
-    struct fake fake;
-    struct client client;
-};
-
-static int open_setup(void **state)
-{
-    struct setup *setup = malloc(sizeof(*setup));
-
-    assert_non_null(setup);
-    fake_init(&setup->fake);
-    client_open(&setup->client, &setup->fake.config);
-    client_hello(&setup->client);
-    *state = setup;
-    return 0;
-}
-
-static int close_setup(void **state)
-{
-    struct setup *setup = *state;
-
-    client_close(&setup->client);
-    free(setup);
-    return 0;
-}
-
-static void reopen(struct setup *setup)
-{
-    client_close(&setup->client);
-    client_open(&setup->client, &setup->fake.config);
-    client_hello(&setup->client);
-}
 
 #define REGS_1 "0:0102030405060708;1:090a0b0c0d0e0f10;"
 #define REGS_2 "0:8182838485868788;1:898a8b8c8d8e8f90;"

@@ -1,46 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "client.h"
-#include "fake.h"
+#include "setup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Registers, memory, memory search, breakpoints. */
-
-struct setup {
-    struct fake fake;
-    struct client client;
-};
-
-static int open_setup(void **state)
-{
-    struct setup *setup = malloc(sizeof(*setup));
-
-    assert_non_null(setup);
-    fake_init(&setup->fake);
-    client_open(&setup->client, &setup->fake.config);
-    client_hello(&setup->client);
-    *state = setup;
-    return 0;
-}
-
-static int close_setup(void **state)
-{
-    struct setup *setup = *state;
-
-    client_close(&setup->client);
-    free(setup);
-    return 0;
-}
-
-/* Opens anew without some operations. */
-static void reopen(struct setup *setup)
-{
-    client_close(&setup->client);
-    client_open(&setup->client, &setup->fake.config);
-    client_hello(&setup->client);
-}
 
 #define BLOCK_1                                                                                    \
     "0102030405060708090a0b0c0d0e0f1011121314"                                                     \

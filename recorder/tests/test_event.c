@@ -88,85 +88,85 @@ static uint32_t known_fields(const struct xrw_exit *exit)
     return known;
 }
 
+static const struct {
+    uint64_t reason, qualification;
+    uint32_t intr_info, idt_info;
+    uint32_t beside; /* known beside those of every exit */
+} field_cases[] = {
+    {XRW_VMX_CPUID, 7, 0, 0, BIT(insn_len)},
+    {XRW_VMX_HLT, 7, 0, 0, BIT(insn_len)},
+    {XRW_VMX_RDTSC, 7, 0, 0, BIT(insn_len)},
+    {XRW_VMX_VMCALL, 7, 0, 0, BIT(insn_len)},
+    {XRW_VMX_MSR_READ, 7, 0, 0, BIT(insn_len)},
+    {XRW_VMX_MSR_WRITE, 7, 0, 0, BIT(insn_len)},
+    {XRW_VMX_WBINVD, 7, 0, 0, BIT(insn_len)},
+    {XRW_VMX_XSETBV, 7, 0, 0, BIT(insn_len)},
+    {XRW_VMX_INVLPG, 7, 0, 0, BIT(insn_len) | BIT(qualification)},
+    {XRW_VMX_DR_ACCESS, 7, 0, 0, BIT(insn_len) | BIT(qualification)},
+    /* MOV CR, CLTS and LMSW of a register have no linear address; LMSW of memory has one. */
+    {XRW_VMX_CR_ACCESS, 0x00, 0, 0, BIT(insn_len) | BIT(qualification)},
+    {XRW_VMX_CR_ACCESS, 0x20, 0, 0, BIT(insn_len) | BIT(qualification)},
+    {XRW_VMX_CR_ACCESS, 0x30, 0, 0, BIT(insn_len) | BIT(qualification)},
+    {XRW_VMX_CR_ACCESS, 0x70, 0, 0, BIT(insn_len) | BIT(qualification) | BIT(gla)},
+    /* Bit 4: INS or OUTS. */
+    {XRW_VMX_IO_INSTRUCTION, 0x3f80008, 0, 0, BIT(insn_len) | BIT(qualification)},
+    {XRW_VMX_IO_INSTRUCTION, 0x3f80010, 0, 0,
+     BIT(insn_len) | BIT(qualification) | BIT(gla) | BIT(insn_info)},
+    {XRW_VMX_GDTR_IDTR_ACCESS, 7, 0, 0, BIT(insn_len) | BIT(qualification) | BIT(insn_info)},
+    {XRW_VMX_LDTR_TR_ACCESS, 7, 0, 0, BIT(insn_len) | BIT(qualification) | BIT(insn_info)},
+    {XRW_VMX_RDRAND, 7, 0, 0, BIT(insn_len) | BIT(insn_info)},
+    /* Bit 7: the guest-linear address is valid. */
+    {XRW_VMX_EPT_VIOLATION, 0x01, 0, 0, BIT(qualification) | BIT(gpa)},
+    {XRW_VMX_EPT_VIOLATION, 0x81, 0, 0, BIT(qualification) | BIT(gpa) | BIT(gla)},
+    {XRW_VMX_EPT_MISCONFIG, 0x81, 0, 0, BIT(gpa)},
+    {XRW_VMX_APIC_ACCESS, 7, 0, 0, BIT(qualification)},
+    {XRW_VMX_APIC_WRITE, 7, 0, 0, BIT(qualification)},
+    {XRW_VMX_TRIPLE_FAULT, 7, 0, 0, 0},
+    {XRW_VMX_INTERRUPT_WINDOW, 7, 0, 0, 0},
+    {XRW_VMX_PREEMPTION_TIMER, 7, 0, 0, 0},
+    {XRW_VMX_EXTERNAL_INTERRUPT, 7, VALID | 0xf3, 0, BIT(intr_info)},
+    {XRW_VMX_EXTERNAL_INTERRUPT, 7, 0xf3, 0, 0},
+    {XRW_VMX_EXCEPTION_NMI, 7, VALID | TYPE(2) | 2, 0, BIT(intr_info)},
+    {XRW_VMX_EXCEPTION_NMI, 7, VALID | TYPE(3) | 1, 0, BIT(intr_info) | BIT(qualification)},
+    {XRW_VMX_EXCEPTION_NMI, 7, VALID | TYPE(3) | HAS_ERROR | 13, 0,
+     BIT(intr_info) | BIT(intr_error)},
+    {XRW_VMX_EXCEPTION_NMI, 7, VALID | TYPE(3) | HAS_ERROR | 14, 0,
+     BIT(intr_info) | BIT(intr_error) | BIT(qualification)},
+    /* INT3 has a length. */
+    {XRW_VMX_EXCEPTION_NMI, 7, VALID | TYPE(6) | 3, 0, BIT(intr_info) | BIT(insn_len)},
+    /* Interruption information belongs to exits 0 and 1 alone. */
+    {XRW_VMX_CPUID, 7, VALID | HAS_ERROR | 13, 0, BIT(insn_len)},
+    /* Met while an event was delivered; INT n has a length. */
+    {XRW_VMX_EPT_VIOLATION, 1, 0, VALID | 0x30, BIT(qualification) | BIT(gpa) | BIT(idt_info)},
+    {XRW_VMX_EPT_VIOLATION, 1, 0, VALID | TYPE(3) | HAS_ERROR | 14,
+     BIT(qualification) | BIT(gpa) | BIT(idt_info) | BIT(idt_error)},
+    {XRW_VMX_EPT_VIOLATION, 1, 0, VALID | TYPE(4) | 0x80,
+     BIT(qualification) | BIT(gpa) | BIT(idt_info) | BIT(insn_len)},
+    /* A task switch by CALL, IRET or JMP, and through a gate of the IDT. */
+    {XRW_VMX_TASK_SWITCH, 0x40000010, 0, 0, BIT(qualification) | BIT(insn_len)},
+    {XRW_VMX_TASK_SWITCH, 0xc0000010, 0, VALID | TYPE(3) | 8, BIT(qualification) | BIT(idt_info)},
+    /* Bit 31: a VM entry that failed. */
+    {UINT64_C(0x80000021), 7, 0, 0, BIT(qualification)},
+    /* Reasons that nobody knows yet. */
+    {200, 7, 0, 0, 0},
+    {0xffff, 7, 0, 0, 0},
+};
+
 static void test_fields_are_known_where_they_are_defined(void **state)
 {
-    static const struct {
-        uint64_t reason, qualification;
-        uint32_t intr_info, idt_info;
-        uint32_t beside; /* known beside those of every exit */
-    } cases[] = {
-        {XRW_VMX_CPUID, 7, 0, 0, BIT(insn_len)},
-        {XRW_VMX_HLT, 7, 0, 0, BIT(insn_len)},
-        {XRW_VMX_RDTSC, 7, 0, 0, BIT(insn_len)},
-        {XRW_VMX_VMCALL, 7, 0, 0, BIT(insn_len)},
-        {XRW_VMX_MSR_READ, 7, 0, 0, BIT(insn_len)},
-        {XRW_VMX_MSR_WRITE, 7, 0, 0, BIT(insn_len)},
-        {XRW_VMX_WBINVD, 7, 0, 0, BIT(insn_len)},
-        {XRW_VMX_XSETBV, 7, 0, 0, BIT(insn_len)},
-        {XRW_VMX_INVLPG, 7, 0, 0, BIT(insn_len) | BIT(qualification)},
-        {XRW_VMX_DR_ACCESS, 7, 0, 0, BIT(insn_len) | BIT(qualification)},
-        /* MOV CR, CLTS and LMSW of a register have no linear address; LMSW of memory has one. */
-        {XRW_VMX_CR_ACCESS, 0x00, 0, 0, BIT(insn_len) | BIT(qualification)},
-        {XRW_VMX_CR_ACCESS, 0x20, 0, 0, BIT(insn_len) | BIT(qualification)},
-        {XRW_VMX_CR_ACCESS, 0x30, 0, 0, BIT(insn_len) | BIT(qualification)},
-        {XRW_VMX_CR_ACCESS, 0x70, 0, 0, BIT(insn_len) | BIT(qualification) | BIT(gla)},
-        /* Bit 4: INS or OUTS. */
-        {XRW_VMX_IO_INSTRUCTION, 0x3f80008, 0, 0, BIT(insn_len) | BIT(qualification)},
-        {XRW_VMX_IO_INSTRUCTION, 0x3f80010, 0, 0,
-         BIT(insn_len) | BIT(qualification) | BIT(gla) | BIT(insn_info)},
-        {XRW_VMX_GDTR_IDTR_ACCESS, 7, 0, 0, BIT(insn_len) | BIT(qualification) | BIT(insn_info)},
-        {XRW_VMX_LDTR_TR_ACCESS, 7, 0, 0, BIT(insn_len) | BIT(qualification) | BIT(insn_info)},
-        {XRW_VMX_RDRAND, 7, 0, 0, BIT(insn_len) | BIT(insn_info)},
-        /* Bit 7: the guest-linear address is valid. */
-        {XRW_VMX_EPT_VIOLATION, 0x01, 0, 0, BIT(qualification) | BIT(gpa)},
-        {XRW_VMX_EPT_VIOLATION, 0x81, 0, 0, BIT(qualification) | BIT(gpa) | BIT(gla)},
-        {XRW_VMX_EPT_MISCONFIG, 0x81, 0, 0, BIT(gpa)},
-        {XRW_VMX_APIC_ACCESS, 7, 0, 0, BIT(qualification)},
-        {XRW_VMX_APIC_WRITE, 7, 0, 0, BIT(qualification)},
-        {XRW_VMX_TRIPLE_FAULT, 7, 0, 0, 0},
-        {XRW_VMX_INTERRUPT_WINDOW, 7, 0, 0, 0},
-        {XRW_VMX_PREEMPTION_TIMER, 7, 0, 0, 0},
-        {XRW_VMX_EXTERNAL_INTERRUPT, 7, VALID | 0xf3, 0, BIT(intr_info)},
-        {XRW_VMX_EXTERNAL_INTERRUPT, 7, 0xf3, 0, 0},
-        {XRW_VMX_EXCEPTION_NMI, 7, VALID | TYPE(2) | 2, 0, BIT(intr_info)},
-        {XRW_VMX_EXCEPTION_NMI, 7, VALID | TYPE(3) | 1, 0, BIT(intr_info) | BIT(qualification)},
-        {XRW_VMX_EXCEPTION_NMI, 7, VALID | TYPE(3) | HAS_ERROR | 13, 0,
-         BIT(intr_info) | BIT(intr_error)},
-        {XRW_VMX_EXCEPTION_NMI, 7, VALID | TYPE(3) | HAS_ERROR | 14, 0,
-         BIT(intr_info) | BIT(intr_error) | BIT(qualification)},
-        /* INT3 has a length. */
-        {XRW_VMX_EXCEPTION_NMI, 7, VALID | TYPE(6) | 3, 0, BIT(intr_info) | BIT(insn_len)},
-        /* Interruption information belongs to exits 0 and 1 alone. */
-        {XRW_VMX_CPUID, 7, VALID | HAS_ERROR | 13, 0, BIT(insn_len)},
-        /* Met while an event was delivered; INT n has a length. */
-        {XRW_VMX_EPT_VIOLATION, 1, 0, VALID | 0x30, BIT(qualification) | BIT(gpa) | BIT(idt_info)},
-        {XRW_VMX_EPT_VIOLATION, 1, 0, VALID | TYPE(3) | HAS_ERROR | 14,
-         BIT(qualification) | BIT(gpa) | BIT(idt_info) | BIT(idt_error)},
-        {XRW_VMX_EPT_VIOLATION, 1, 0, VALID | TYPE(4) | 0x80,
-         BIT(qualification) | BIT(gpa) | BIT(idt_info) | BIT(insn_len)},
-        /* A task switch by CALL, IRET or JMP, and through a gate of the IDT. */
-        {XRW_VMX_TASK_SWITCH, 0x40000010, 0, 0, BIT(qualification) | BIT(insn_len)},
-        {XRW_VMX_TASK_SWITCH, 0xc0000010, 0, VALID | TYPE(3) | 8,
-         BIT(qualification) | BIT(idt_info)},
-        /* Bit 31: a VM entry that failed. */
-        {UINT64_C(0x80000021), 7, 0, 0, BIT(qualification)},
-        /* Reasons that nobody knows yet. */
-        {200, 7, 0, 0, 0},
-        {0xffff, 7, 0, 0, 0},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct request r = patched(cases[i].reason, cases[i].qualification);
+    for (size_t i = 0; i < sizeof field_cases / sizeof *field_cases; i++) {
+        struct request r = patched(field_cases[i].reason, field_cases[i].qualification);
         struct xrw_exit exit;
 
-        SET_VMX(&r, intr_info, cases[i].intr_info);
-        SET_VMX(&r, idt_vectoring_info, cases[i].idt_info);
+        SET_VMX(&r, intr_info, field_cases[i].intr_info);
+        SET_VMX(&r, idt_vectoring_info, field_cases[i].idt_info);
         exit = decode(&r);
-        if (known_fields(&exit) != (ALWAYS | cases[i].beside))
+        if (known_fields(&exit) != (ALWAYS | field_cases[i].beside))
             fail_msg("case %zu, reason %#lx: known %#x, expected %#x", i,
-                     (unsigned long)cases[i].reason, known_fields(&exit), ALWAYS | cases[i].beside);
-        assert_int_equal(exit.field[XRW_EXIT_reason], cases[i].reason);
+                     (unsigned long)field_cases[i].reason, known_fields(&exit),
+                     ALWAYS | field_cases[i].beside);
+        assert_int_equal(exit.field[XRW_EXIT_reason], field_cases[i].reason);
     }
 }
 
