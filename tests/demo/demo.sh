@@ -34,10 +34,11 @@ record()
     rm -rf "$demo/.new"
 }
 
-# An exit to look at: the last text that the kernel printed in this recording.
+# An exit to look at: the last text that the kernel printed, but not so late that no steps forward are left.
 interesting_exit()
 {
-    sqlite3 -readonly "$demo/linux.db" "SELECT max(id) FROM exits WHERE reason = 'IO_INSTRUCTION'"
+    sqlite3 -readonly "$demo/linux.db" \
+        "SELECT max(id) FROM exits WHERE reason = 'IO_INSTRUCTION' AND id < (SELECT max(id) FROM exit) - 20"
 }
 
 # walk FILE.db SCRIPT: run a gdb script on a recording, each command shown as if it were typed.
