@@ -15,6 +15,7 @@ enum {
 
 /* One a subcommand: argv[0] is its name; return an exit code. */
 int xrw_cli_record(int argc, char **argv);
+int xrw_cli_doctor(int argc, char **argv);
 int xrw_cli_replay(int argc, char **argv);
 int xrw_cli_info(int argc, char **argv);
 int xrw_cli_exits(int argc, char **argv);
@@ -31,6 +32,9 @@ const char *xrw_cli_file(const char *command, int argc, char **argv, int optind_
 
 /* A whole number in decimal, or hexadecimal with 0x.  0 or -EINVAL. */
 int xrw_cli_number(const char *text, uint64_t *number);
+
+/* The id of a domain (1 to 32751).  0, or XRW_CLI_USAGE having said so. */
+int xrw_cli_domain(const char *command, const char *text, uint32_t *domain);
 
 /* Flush standard output: XRW_CLI_OK, also if its reader has gone (as in `| head'); else say why it
  * could not be written. */

@@ -7,6 +7,7 @@
 static const struct xrw_cli_command commands[] = {
 #ifdef XENREWIND_HAVE_RECORD
     {"record", "record the VM exits of a fork of a Xen domain", xrw_cli_record},
+    {"doctor", "say what this host can record, and remove left-over forks", xrw_cli_doctor},
 #endif
     {"replay", "serve a recording to gdb, or start gdb on it", xrw_cli_replay},
     {"info", "say what a recording holds", xrw_cli_info},

@@ -180,18 +180,6 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-#define DOMID_MAX 0x7fefu /* Xen's DOMID_FIRST_RESERVED - 1 */
-
-static int parse_domain(const char *text, uint32_t *domain)
-{
-    uint64_t number;
-
-    if (xrw_cli_number(text, &number) || number == 0 || number > DOMID_MAX)
-        return xrw_cli_usage("record", "%s is not the id of a domain (1 to %u)", text, DOMID_MAX);
-    *domain = (uint32_t)number;
-    return 0;
-}
-
 static int parse_positive(const char *option, const char *text, uint64_t *number)
 {
     if (xrw_cli_number(text, number) || *number == 0)
@@ -251,9 +239,9 @@ static int parse_value(int id, const char *value, struct xrw_record_options *o)
 {
     switch (id) {
     case OPT_PARENT:
-        return parse_domain(value, &o->parent);
+        return xrw_cli_domain("record", value, &o->parent);
     case OPT_DOMAIN:
-        return parse_domain(value, &o->fork);
+        return xrw_cli_domain("record", value, &o->fork);
     case OPT_MEMORY:
         return parse_memory(value, o);
     case OPT_EXITS:

@@ -3,6 +3,8 @@
 #ifndef XRW_RECORDER_XEN_H
 #define XRW_RECORDER_XEN_H
 
+#include "doctor.h"
+#include "fork_handle.h"
 #include "memory.h"
 #include "ring.h"
 #include "source.h"
@@ -54,11 +56,13 @@ int xen_check_domain(struct xen_calls *xen, uint32_t domain, bool parent, xc_dom
 int xen_fork(struct xen_calls *xen, const xc_domaininfo_t *parent, bool block_interrupts,
              uint32_t *fork, struct xrw_error *err);
 
-/* Have it be someone's who asked for it: it is not left over from now on. */
-void xen_disown_fork(struct xen_calls *xen, uint32_t fork);
+/* Name the process that it belongs to from now on, or nobody (recorder 0): then it is not left
+ * over.
+ */
+void xen_own_fork(struct xen_calls *xen, uint32_t fork, const struct fork_owner *owner);
 
-/* Write "7, 9" for the forks whose recorder is gone; returns their number. */
-size_t xen_left_over_forks(struct xen_calls *xen, char *text, size_t bytes);
+/* The forks that recorders made and that are there, at most max; returns their number. */
+size_t xen_list_forks(struct xen_calls *xen, struct xrw_fork *forks, size_t max);
 
 /* ---- events (xen_monitor.c) ------------------------------------------- */
 
@@ -111,7 +115,10 @@ int xen_memory_init(struct xen_memory *memory, struct xen_calls *xen, uint32_t f
 
 /* ---- facts about host and guest (xen_facts.c) -------------------------- */
 
-/* Whether the guest is fit for re-execution, and what was checked for that. */
+/* What re-execution asks of the guest. */
+void xen_fitness(struct xen_calls *xen, uint32_t domain, struct fitness fitness[FITNESS_COUNT]);
+
+/* The same in words, for the recording. */
 void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, struct xrw_run *run);
 
 int xen_describe_host(struct xen_calls *xen, source_meta set, void *set_ctx, struct xrw_error *err);

@@ -10,31 +10,30 @@
 
 /* ---- the guest ------------------------------------------------------- */
 
-enum answer { NO, YES, UNKNOWN };
-
-static enum answer rdtsc_exits(struct xen_calls *xen, uint32_t domain)
+static enum fitness_answer rdtsc_exits(struct xen_calls *xen, uint32_t domain)
 {
     uint32_t mode, khz, incarnation;
     uint64_t elapsed;
 
     if (xc_domain_get_tsc_info(xen->xch, domain, &mode, &elapsed, &khz, &incarnation))
-        return UNKNOWN;
-    return mode == TSC_ALWAYS_EMULATED ? YES : NO; /* other modes emulate it at times */
+        return FITNESS_UNKNOWN;
+    return mode == TSC_ALWAYS_EMULATED ? FITNESS_YES
+                                       : FITNESS_NO; /* other modes emulate it at times */
 }
 
-static enum answer cpuid_hides(struct xen_calls *xen, uint32_t domain, uint32_t leaf, bool in_ebx,
-                               unsigned bit)
+static enum fitness_answer cpuid_hides(struct xen_calls *xen, uint32_t domain, uint32_t leaf,
+                                       bool in_ebx, unsigned bit)
 {
     xen_cpuid_leaf_t found;
     int rc = xen_cpuid_leaf(xen, domain, leaf, &found);
 
     if (rc)
-        return rc == -ENOENT ? YES : UNKNOWN;
-    return (in_ebx ? found.b : found.c) >> bit & 1 ? NO : YES;
+        return rc == -ENOENT ? FITNESS_YES : FITNESS_UNKNOWN;
+    return (in_ebx ? found.b : found.c) >> bit & 1 ? FITNESS_NO : FITNESS_YES;
 }
 
 /* Xen does not tell but on its console; its command line says so if it was switched off. */
-static enum answer apicv_is_off(struct xen_calls *xen)
+static enum fitness_answer apicv_is_off(struct xen_calls *xen)
 {
     static const char *const off[] = {"apicv=0",     "apicv=no",      "apicv=off",
                                       "apicv=false", "apicv=disable", "no-apicv"};
@@ -42,44 +41,64 @@ static enum answer apicv_is_off(struct xen_calls *xen)
     char *word, *rest;
 
     if (xc_version(xen->xch, XENVER_commandline, &line) < 0)
-        return UNKNOWN;
+        return FITNESS_UNKNOWN;
     line[sizeof line - 1] = '\0';
     for (word = strtok_r(line, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
         for (size_t i = 0; i < sizeof off / sizeof *off; i++)
             if (!strcmp(word, off[i]))
-                return YES;
-    return UNKNOWN;
+                return FITNESS_YES;
+    return FITNESS_UNKNOWN;
+}
+
+void xen_fitness(struct xen_calls *xen, uint32_t domain, struct fitness fitness[FITNESS_COUNT])
+{
+    static const char no_apicv[] = "start Xen with apicv=0";
+    const struct {
+        enum fitness_answer answer;
+        struct {
+            const char *what, *advice;
+        } texts[3];
+    } checks[] = {
+        {rdtsc_exits(xen, domain),
+         {[FITNESS_YES] = {"RDTSC exits", ""},
+          [FITNESS_NO] = {"RDTSC does not exit", "give the guest tsc_mode=\"always_emulate\""},
+          [FITNESS_UNKNOWN] = {"RDTSC not known", ""}}},
+        {cpuid_hides(xen, domain, 1, false, 30),
+         {[FITNESS_YES] = {"RDRAND hidden", ""},
+          [FITNESS_NO] = {"RDRAND visible", "start Xen with cpuid=no-rdrand"},
+          [FITNESS_UNKNOWN] = {"RDRAND not known", ""}}},
+        {cpuid_hides(xen, domain, 7, true, 18),
+         {[FITNESS_YES] = {"RDSEED hidden", ""},
+          [FITNESS_NO] = {"RDSEED visible", "start Xen with cpuid=no-rdseed"},
+          [FITNESS_UNKNOWN] = {"RDSEED not known", ""}}},
+        {apicv_is_off(xen),
+         {[FITNESS_YES] = {"APICv off", ""},
+          [FITNESS_NO] = {"APICv on", no_apicv},
+          [FITNESS_UNKNOWN] = {"APICv not known", no_apicv}}},
+    };
+
+    _Static_assert(sizeof checks / sizeof *checks == FITNESS_COUNT, "one text a check");
+    for (size_t i = 0; i < FITNESS_COUNT; i++)
+        fitness[i] = (struct fitness){.answer = checks[i].answer,
+                                      .what = checks[i].texts[checks[i].answer].what,
+                                      .advice = checks[i].texts[checks[i].answer].advice};
 }
 
 void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, struct xrw_run *run)
 {
-    const struct {
-        enum answer fit;
-        const char *texts[3];
-    } checks[] = {
-        {rdtsc_exits(xen, domain),
-         {[YES] = "RDTSC exits",
-          [NO] = "RDTSC does not exit (give the guest tsc_mode=\"always_emulate\")",
-          [UNKNOWN] = "RDTSC not known"}},
-        {cpuid_hides(xen, domain, 1, false, 30),
-         {[YES] = "RDRAND hidden",
-          [NO] = "RDRAND visible (start Xen with cpuid=no-rdrand)",
-          [UNKNOWN] = "RDRAND not known"}},
-        {cpuid_hides(xen, domain, 7, true, 18),
-         {[YES] = "RDSEED hidden",
-          [NO] = "RDSEED visible (cpuid=no-rdseed)",
-          [UNKNOWN] = "RDSEED not known"}},
-        {apicv_is_off(xen),
-         {[YES] = "APICv off", [NO] = "", [UNKNOWN] = "APICv not known (start Xen with apicv=0)"}},
-    };
+    struct fitness fitness[FITNESS_COUNT];
     size_t used = 0;
 
+    xen_fitness(xen, domain, fitness);
     run->reexecutable = true;
     run->fitness[0] = '\0';
-    for (size_t i = 0; i < sizeof checks / sizeof *checks && used < sizeof run->fitness; i++) {
-        run->reexecutable = run->reexecutable && checks[i].fit == YES;
-        used += (size_t)snprintf(run->fitness + used, sizeof run->fitness - used, "%s%s",
-                                 i ? "; " : "", checks[i].texts[checks[i].fit]);
+    for (size_t i = 0; i < FITNESS_COUNT && used < sizeof run->fitness; i++) {
+        const struct fitness *f = &fitness[i];
+
+        run->reexecutable = run->reexecutable && f->answer == FITNESS_YES;
+        used += (size_t)snprintf(run->fitness + used, sizeof run->fitness - used, "%s%s%s%s%s",
+                                 i ? "; " : "", f->what, *f->advice ? " (" : "", f->advice,
+                                 *f->advice ? ")" : "");
     }
     if (used < sizeof run->fitness)
         (void)snprintf(run->fitness + used, sizeof run->fitness - used,

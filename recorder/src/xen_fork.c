@@ -5,45 +5,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include <xen/vm_event.h>
-
-/*
- * The domain handle (UUID) of a fork of ours: it tells which domains were left over by a recorder
- * that was killed.
- */
-struct handle {
-    uint8_t prefix[9]; /* "xenrewind" */
-    uint8_t zero[3];
-    uint32_t recorder; /* its process in dom0; 0: nobody's any more */
-};
-_Static_assert(sizeof(struct handle) == sizeof(xen_domain_handle_t), "size of a domain handle");
-
-static const uint8_t handle_prefix[9] = {'x', 'e', 'n', 'r', 'e', 'w', 'i', 'n', 'd'};
-
-static void make_handle(xen_domain_handle_t out, pid_t recorder)
-{
-    struct handle handle = {.recorder = (uint32_t)recorder};
-
-    memcpy(handle.prefix, handle_prefix, sizeof handle.prefix);
-    memcpy(out, &handle, sizeof handle);
-}
-
-/* Whether a domain is a fork of ours whose recorder does not run any more. */
-static bool is_left_over(const xc_domaininfo_t *info)
-{
-    struct handle handle;
-
-    memcpy(&handle, info->handle, sizeof handle);
-    if (memcmp(handle.prefix, handle_prefix, sizeof handle_prefix) || !handle.recorder ||
-        info->flags & XEN_DOMINF_dying)
-        return false;
-    return handle.recorder == (uint32_t)getpid() ||
-           (kill((pid_t)handle.recorder, 0) && errno == ESRCH);
-}
 
 static int check_event(struct xen_calls *xen, uint32_t domain, struct xrw_error *err)
 {
@@ -140,10 +103,11 @@ int xen_fork(struct xen_calls *xen, const xc_domaininfo_t *parent, bool block_in
         .arch.emulation_flags = parent->arch_config.emulation_flags,
         .ssidref = parent->ssidref,
     };
+    const struct fork_owner owner = fork_owner_self(parent->domain);
     uint32_t id = 0;
     int code;
 
-    make_handle(config.handle, getpid());
+    fork_handle_write(config.handle, &owner);
     if (xc_domain_create(xen->xch, &id, &config))
         return fork_error(parent->domain, -errno, err);
     if (xc_memshr_fork(xen->xch, parent->domain, id, false, block_interrupts)) {
@@ -160,33 +124,29 @@ int xen_fork(struct xen_calls *xen, const xc_domaininfo_t *parent, bool block_in
     return 0;
 }
 
-void xen_disown_fork(struct xen_calls *xen, uint32_t fork)
+void xen_own_fork(struct xen_calls *xen, uint32_t fork, const struct fork_owner *owner)
 {
     xen_domain_handle_t handle;
 
-    make_handle(handle, 0);
+    fork_handle_write(handle, owner);
     (void)xc_domain_sethandle(xen->xch, fork, handle);
 }
 
-size_t xen_left_over_forks(struct xen_calls *xen, char *text, size_t bytes)
+size_t xen_list_forks(struct xen_calls *xen, struct xrw_fork *forks, size_t max)
 {
     xc_domaininfo_t info[64];
+    struct fork_owner owner;
     uint32_t first = 1;
-    size_t count = 0, used = 0;
+    size_t count = 0;
     int n;
 
-    text[0] = '\0';
     while ((n = xc_domain_getinfolist(xen->xch, first, 64, info)) > 0) {
-        for (int i = 0; i < n; i++) {
-            if (!is_left_over(&info[i]))
-                continue;
-            if (used < bytes) {
-                int add = snprintf(text + used, bytes - used, "%s%u", count ? ", " : "",
-                                   (unsigned)info[i].domain);
-                used += add > 0 ? (size_t)add : 0;
-            }
-            count++;
-        }
+        for (int i = 0; i < n && count < max; i++)
+            if (!(info[i].flags & XEN_DOMINF_dying) && fork_handle_read(info[i].handle, &owner))
+                forks[count++] = (struct xrw_fork){.domain = info[i].domain,
+                                                   .parent = owner.parent,
+                                                   .recorder = owner.recorder,
+                                                   .left_over = fork_is_left_over(&owner)};
         first = info[n - 1].domain + 1u;
     }
     return count;

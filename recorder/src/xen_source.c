@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The Xen source: a fork in pause mode, held at each exit until it has been looked at. */
+#include "vmexit_abi.h"
 #include "xen.h"
 
 #include <errno.h>
@@ -22,6 +23,8 @@ struct xen_source {
     bool made_fork;
     bool was_paused; /* an existing fork, when we came */
     bool paused;     /* by us, or so when we came */
+    bool claimed;    /* an existing fork that was left over, by owner_before */
+    struct fork_owner owner_before;
     uint8_t *context;
     char end[64];
 };
@@ -36,13 +39,19 @@ static void notice(const struct xen_source *s, const char *text)
 
 static void tell_left_overs(struct xen_source *s)
 {
-    char ids[128], text[256];
+    struct xrw_fork forks[XRW_DOCTOR_FORKS];
+    size_t n = xen_list_forks(&s->xen, forks, XRW_DOCTOR_FORKS), used = 0;
+    char ids[128] = "", text[320];
 
-    if (!xen_left_over_forks(&s->xen, ids, sizeof ids))
+    for (size_t i = 0; i < n && used < sizeof ids; i++)
+        if (forks[i].left_over)
+            used += (size_t)snprintf(ids + used, sizeof ids - used, "%s%" PRIu32, used ? ", " : "",
+                                     forks[i].domain);
+    if (!used)
         return;
     (void)snprintf(text, sizeof text,
                    "forks left over by recorders that were killed: domain %s\n"
-                   "`xl destroy ID` removes one; its parent stays paused until then",
+                   "`xenrewind doctor --clean` removes them; their parents stay paused until then",
                    ids);
     notice(s, text);
 }
@@ -61,6 +70,25 @@ static int pause_fork(struct xen_source *s)
         return -errno;
     s->paused = true;
     return 0;
+}
+
+/*
+ * A fork that was left over is not while we record it: it must not be removed under our hands.  The
+ * event ring of its recorder, which is in our way, goes; the fork is paused, as that lets its vCPU
+ * go on.
+ */
+static void claim_fork(struct xen_source *s, const xc_domaininfo_t *info)
+{
+    struct fork_owner owner;
+
+    s->claimed =
+        fork_handle_read(info->handle, &s->owner_before) && fork_is_left_over(&s->owner_before);
+    if (!s->claimed)
+        return;
+    owner = fork_owner_self(s->owner_before.parent);
+    xen_own_fork(&s->xen, s->fork, &owner);
+    (void)xen_vmexit_event(&s->xen, s->fork, false, XRW_VMEXIT_MODE_ASYNC);
+    (void)xc_monitor_disable(s->xen.xch, s->fork);
 }
 
 static int make_fork(struct xen_source *s, struct xrw_error *err)
@@ -92,7 +120,10 @@ static int take_fork(struct xen_source *s, struct xrw_error *err)
     s->fork = s->options->fork;
     s->paused = s->was_paused = info.flags & XEN_DOMINF_paused;
     rc = pause_fork(s);
-    return rc ? domain_error("pause", s->fork, rc, err) : 0;
+    if (rc)
+        return domain_error("pause", s->fork, rc, err);
+    claim_fork(s, &info);
+    return 0;
 }
 
 static int open_memory(struct xen_source *s, struct xrw_error *err)
@@ -338,10 +369,11 @@ static int destroy_fork(struct xen_source *s, struct xrw_error *err)
 {
     if (!xc_domain_destroy(s->xen.xch, s->fork) || errno == ESRCH)
         return 0;
-    return xrw_error_set(err, -errno,
-                         "the fork, domain %" PRIu32 ", could not be removed: %s\n"
-                         "`xl destroy %" PRIu32 "` removes it; its parent stays paused until then",
-                         s->fork, strerror(errno), s->fork);
+    return xrw_error_set(
+        err, -errno,
+        "the fork, domain %" PRIu32 ", could not be removed: %s\n"
+        "`xenrewind doctor --clean` removes it; its parent stays paused until then",
+        s->fork, strerror(errno));
 }
 
 static int stop(void *ctx, struct xrw_error *err)
@@ -357,12 +389,14 @@ static int stop(void *ctx, struct xrw_error *err)
     (void)pause_fork(s);
     xen_monitor_close(&s->monitor, &s->xen);
     if (s->made_fork && s->options->keep)
-        xen_disown_fork(&s->xen, s->fork);
+        xen_own_fork(&s->xen, s->fork, &(struct fork_owner){.parent = s->parent});
     else if (s->made_fork)
         rc = destroy_fork(s, err);
     else if (s->paused && !s->was_paused)
         (void)xc_domain_unpause(s->xen.xch, s->fork);
-    s->made_fork = false;
+    if (s->claimed)
+        xen_own_fork(&s->xen, s->fork, &s->owner_before);
+    s->made_fork = s->claimed = false;
     s->fork = 0;
     return rc;
 }

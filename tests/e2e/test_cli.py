@@ -37,13 +37,26 @@ class Cli(unittest.TestCase):
 
 class Help(Cli):
     def test_help_and_version(self):
-        for arguments in (["--help"], ["help"], ["help", "replay"], ["replay", "--help"], ["info", "--help"], ["exits", "--help"], ["record", "--help"]):
+        for arguments in (["--help"], ["help"], ["help", "replay"], ["replay", "--help"], ["info", "--help"], ["exits", "--help"], ["record", "--help"], ["doctor", "--help"]):
             with self.subTest(arguments):
                 done = xenrewind(*arguments)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
                 self.assertTrue(done.stdout.startswith("usage: xenrewind"))
                 self.assertLessEqual(max(map(len, done.stdout.splitlines())), 96)
         self.assertRegex(xenrewind("--version").stdout, r"^xenrewind \d+\.\d+\.\d+ ")
+
+    def test_doctor_without_xen(self):
+        if os.path.exists("/proc/xen"):
+            self.skipTest("this is a Xen domain")
+        done = xenrewind("doctor")
+        self.assertEqual((done.returncode, done.stderr), (1, ""))
+        self.assertEqual(len(done.stdout.splitlines()), 1)
+        self.assertIn("not a Xen host: it cannot record, but can replay", done.stdout)
+        done = xenrewind("doctor", "--json")
+        self.assertEqual(done.returncode, 1)
+        report = json.loads(done.stdout)
+        self.assertEqual((report["xen"], report["can_record"]), (False, False))
+        self.assertEqual([check["state"] for check in report["checks"]], ["missing"])
 
     def test_called_wrongly(self):
         small = make_recording("small.db", 200)
@@ -52,6 +65,7 @@ class Help(Cli):
             ["exits", "--reason", "NONSENSE", small], ["exits", "--from", "x", small], ["exits", "--rip", "zz", small],
             ["exits", "--rip", "2-1", small], ["exits", "--vcpu", "-1", small], ["replay"], ["replay", "--run", "x", small],
             ["replay", "--stdio", "--gdb", small], ["replay", small, "--", "-batch"],
+            ["doctor", "--nonsense"], ["doctor", "x"], ["doctor", "--parent"], ["doctor", "--parent", "0"], ["doctor", "--parent", "32752"],
         ):  # fmt: skip
             with self.subTest(arguments):
                 done = xenrewind(*arguments)

@@ -46,3 +46,21 @@ recorded()
         exit 1
     fi
 }
+
+# said PATTERN COMMAND...: COMMAND must succeed and say PATTERN on one line of its output, which stays in /tmp/said.
+said()
+{
+    pattern=$1
+    shift
+    echo "+ $*"
+    if ! "$@" >/tmp/said; then
+        cat /tmp/said
+        echo "FAIL: it did not succeed"
+        exit 1
+    fi
+    if ! grep -q -- "$pattern" /tmp/said; then
+        cat /tmp/said
+        echo "FAIL: '$pattern' is not said"
+        exit 1
+    fi
+}
