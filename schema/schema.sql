@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
--- The tables of a recording, format 1.  docs/recording.md says what every column means.
+-- The tables of a recording, format 2.  docs/recording.md says what every column means.
 -- Unsigned 64-bit values are stored bit for bit in signed integers.  NULL: not known.
 -- Columns follow XRW_EXIT_FIELD_TABLE and XRW_REGISTER_TABLE, in their order; a test compares.
 
@@ -21,11 +21,23 @@ CREATE TABLE run (
   parent        INTEGER,
   start_unix_ns INTEGER NOT NULL,
   end_unix_ns   INTEGER,           -- NULL: not ended, or cut off
+  base_run      INTEGER NOT NULL,  -- run whose memory at exit 0 is this one's, where it has no own
   first_exit    INTEGER NOT NULL,
   last_exit     INTEGER NOT NULL,  -- inclusive; first_exit - 1 while empty
   stop          TEXT,
-  stop_detail   TEXT
+  stop_detail   TEXT,
+  path          INTEGER            -- hash of the exits that the guest caused; NULL: not ended
 ) STRICT;
+
+CREATE TABLE input (
+  run     INTEGER NOT NULL,
+  n       INTEGER NOT NULL,        -- 1, 2 ... in the order in which they were written
+  space   TEXT NOT NULL,           -- 'gva', 'gpa'
+  address INTEGER NOT NULL,
+  name    TEXT NOT NULL,
+  data    BLOB NOT NULL,
+  PRIMARY KEY (run, n)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE exit_reason (
   reason INTEGER PRIMARY KEY,      -- basic exit reason

@@ -396,5 +396,18 @@ LEFT JOIN exit_reason x ON x.reason = e.reason & 0xffff
 LEFT JOIN insn i ON i.id = e.insn
 WHERE v.exit > 0
   -- A page that became the fork's own without being changed has a row too.
-  AND v.page IS NOT (SELECT b.page FROM page_version b WHERE b.run = v.run AND b.gfn = v.gfn
-                     AND b.exit < v.exit ORDER BY b.exit DESC LIMIT 1);
+  AND v.page IS NOT coalesce(
+    (SELECT b.page FROM page_version b WHERE b.run = v.run AND b.gfn = v.gfn
+     AND b.exit < v.exit ORDER BY b.exit DESC LIMIT 1),
+    (SELECT b.page FROM page_version b JOIN run r ON r.base_run = b.run
+     WHERE r.id = v.run AND b.gfn = v.gfn AND b.exit = 0));
+
+-- Each run: how it stopped, which path it took, and which run took that path first.
+CREATE VIEW runs AS
+SELECT r.id, r.last_exit - r.first_exit + 1 AS exits, r.stop, r.stop_detail,
+  iif(r.path IS NULL, NULL, printf('%016x', r.path)) AS path_hex,
+  iif(r.path IS NULL, NULL, min(r.id) OVER (PARTITION BY r.path)) AS same_as,
+  (SELECT group_concat(i.name, ' ') FROM input i WHERE i.run = r.id) AS input,
+  round((r.end_unix_ns - r.start_unix_ns) / 1e6, 3) AS duration_ms, r.mode, r.path,
+  r.first_exit, r.last_exit
+FROM run r;

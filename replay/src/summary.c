@@ -10,6 +10,7 @@
 
 /* A question to a recording may look at all of it. */
 #define QUERY_MS 120000u
+#define RUNS_SHOWN 3u
 
 struct numbers {
     uint64_t *value;
@@ -75,13 +76,12 @@ int xrw_summary_read(struct xrw_store *store, struct xrw_summary *summary, struc
     struct counts reasons = {read.reason, 0, XRW_SUMMARY_REASONS};
     struct counts rips = {read.rip, 0, XRW_SUMMARY_TOP};
     char closed[4] = "";
-    int ret =
-        xrw_store_query(store,
-                        "SELECT (SELECT count(*) FROM exit), (SELECT count(*) FROM resume),"
-                        " (SELECT count(*) FROM (SELECT DISTINCT run, gfn FROM page_version)),"
-                        " (SELECT count(*) FROM page_version), (SELECT count(*) FROM page),"
-                        " (SELECT coalesce(sum(length(data)), 0) FROM page)",
-                        1, QUERY_MS, take_numbers, &numbers, err);
+    int ret = xrw_store_query(store,
+                              "SELECT (SELECT count(*) FROM exit), (SELECT count(*) FROM resume),"
+                              " (SELECT count(*) FROM (SELECT DISTINCT gfn FROM page_version)),"
+                              " (SELECT count(*) FROM page_version), (SELECT count(*) FROM page),"
+                              " (SELECT coalesce(sum(length(data)), 0) FROM page)",
+                              1, QUERY_MS, take_numbers, &numbers, err);
 
     if (!ret)
         ret = read_counts(store,
@@ -225,7 +225,7 @@ int xrw_summary_print(struct xrw_store *store, const struct xrw_summary *summary
     print_meta(store, "symbols", "symbol_file", out);
     (void)fprintf(out, "%-15s %s\n", "closed",
                   summary->closed ? "cleanly" : "no: still being written, or cut off");
-    for (uint64_t id = 1; id <= summary->runs; id++) {
+    for (uint64_t id = 1; id <= summary->runs && id <= RUNS_SHOWN; id++) {
         struct xrw_run run;
         int ret = xrw_store_run(store, id, &run, err);
 
@@ -233,6 +233,9 @@ int xrw_summary_print(struct xrw_store *store, const struct xrw_summary *summary
             return ret;
         print_run(&run, out);
     }
+    if (summary->runs > RUNS_SHOWN)
+        (void)fprintf(out, "and %" PRIu64 " more runs: `xenrewind runs' lists them\n",
+                      summary->runs - RUNS_SHOWN);
     print_counts(summary, out);
     return 0;
 }

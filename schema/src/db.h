@@ -6,6 +6,7 @@
 #include "id_map.h"
 #include "page_cache.h"
 #include "statements.h"
+#include "xrw/path.h"
 #include "xrw/store.h"
 
 #include <stdbool.h>
@@ -18,6 +19,8 @@ struct xrw_store_writer {
     bool in_run;
     bool in_transaction;
     struct xrw_run run; /* the current or last one; last_exit kept up to date */
+    struct xrw_path path;
+    uint64_t inputs; /* of the current run */
     xrw_exit_id committed_exit;
     uint64_t next_insn;
     uint64_t insn_rows, page_rows, sysregs_rows; /* ids given so far */

@@ -252,6 +252,9 @@ static int finish_writing(struct xrw_store *store, struct xrw_error *err)
             ret = xrw_store_set_meta(store, "closed", "1", err);
         if (!ret)
             ret = xrw_db_commit(store, err);
+        /* After the commit: without room for the indexes the runs are still whole, only slower. */
+        if (!ret && !writer->in_run)
+            ret = xrw_db_exec(store, xrw_sql_indexes, "building the indexes", err);
     }
     for (unsigned i = 0; i < XRW_SQL_COUNT; i++)
         sqlite3_reset(store->statement[i]);

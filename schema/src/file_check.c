@@ -69,14 +69,14 @@ static int check_header(const char *path, const uint8_t *header, uint64_t size, 
                              path);
     if (word(header, OFFSET_USER_VERSION) > XRW_STORE_FORMAT_VERSION)
         return xrw_error_set(err, -EPROTONOSUPPORT,
-                             "%s: recording of format %" PRIu32 "; this program reads up to %d\n"
+                             "%s: recording of format %" PRIu32 "; this program reads %d\n"
                              "Use a newer xenrewind.",
                              path, word(header, OFFSET_USER_VERSION), XRW_STORE_FORMAT_VERSION);
     if (word(header, OFFSET_USER_VERSION) != XRW_STORE_FORMAT_VERSION)
         return xrw_error_set(err, -EPROTONOSUPPORT,
-                             "%s: recording of format %" PRIu32 ", which never was\n"
-                             "The file is damaged.",
-                             path, word(header, OFFSET_USER_VERSION));
+                             "%s: recording of format %" PRIu32 "; this program reads %d alone\n"
+                             "Record it again; the sqlite3 shell still reads the file.",
+                             path, word(header, OFFSET_USER_VERSION), XRW_STORE_FORMAT_VERSION);
     /* While it is written, what the header counts may still be in the WAL. */
     if (!wal && size < said_bytes(header))
         return xrw_error_set(err, -EUCLEAN,

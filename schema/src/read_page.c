@@ -81,6 +81,19 @@ static int is_known(struct xrw_store *store, const struct xrw_run *run, xrw_gfn 
     return ret < 0 ? ret : !ret;
 }
 
+/* The version of a page as of an exit: the run's own, or else that of the base image.  1 with the
+ * id of its content and the exit it is from (0: the start), 0 if there is none, or a negative
+ * errno. */
+static int version_as_of(struct xrw_store *store, const struct xrw_run *run, xrw_gfn gfn,
+                         xrw_exit_id exit, uint64_t *id, xrw_exit_id *from, struct xrw_error *err)
+{
+    int ret = look_up(store, XRW_SQL_PAGE_AS_OF, run->id, gfn, exit, id, from, err);
+
+    if (ret || run->base_run == run->id)
+        return ret;
+    return look_up(store, XRW_SQL_PAGE_AS_OF, run->base_run, gfn, 0, id, from, err);
+}
+
 static int decode_row(struct xrw_store *store, sqlite3_stmt *stmt, uint8_t *page,
                       struct xrw_error *err)
 {
@@ -130,7 +143,7 @@ static int read_content(struct xrw_store *store, uint64_t id, uint8_t *page, str
 
 /* Earliest version that has this content without a break: a page that became the fork's own
  * unchanged has a version that begins nothing. */
-static int first_seen(struct xrw_store *store, uint64_t run, xrw_gfn gfn, uint64_t id,
+static int first_seen(struct xrw_store *store, const struct xrw_run *run, xrw_gfn gfn, uint64_t id,
                       xrw_exit_id version, xrw_exit_id *since, struct xrw_error *err)
 {
     uint64_t earlier_id = id, earlier = version;
@@ -139,8 +152,7 @@ static int first_seen(struct xrw_store *store, uint64_t run, xrw_gfn gfn, uint64
     while (version > 0 && ret == 1 && earlier_id == id) {
         version = earlier;
         if (version > 0)
-            ret = look_up(store, XRW_SQL_PAGE_AS_OF, run, gfn, version - 1, &earlier_id, &earlier,
-                          err);
+            ret = version_as_of(store, run, gfn, version - 1, &earlier_id, &earlier, err);
     }
     if (ret < 0)
         return ret;
@@ -164,14 +176,14 @@ int xrw_store_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_
         return ret;
     ret = is_known(store, info, gfn, exit, err);
     if (ret > 0)
-        ret = look_up(store, XRW_SQL_PAGE_AS_OF, run, gfn, exit, &id, &version, err);
+        ret = version_as_of(store, info, gfn, exit, &id, &version, err);
     if (ret == 0)
         return unknown_page(store, gfn, exit, err);
     if (ret < 0)
         return ret;
     ret = read_content(store, id, page, err);
     if (!ret && since)
-        ret = first_seen(store, run, gfn, id, version, since, err);
+        ret = first_seen(store, info, gfn, id, version, since, err);
     return ret;
 }
 
@@ -182,22 +194,39 @@ int xrw_store_find_page_change(struct xrw_store *store, uint64_t run, xrw_gfn gf
                    exit, NULL, err);
 }
 
+/* The context row of that kind valid at an exit: 1 with the statement at its data, 0 or a negative
+ * errno. */
+static int context_as_of(struct xrw_store *store, uint64_t run, const char *kind, uint32_t vcpu,
+                         xrw_exit_id exit, sqlite3_stmt **out, struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
+    int ret = xrw_db_statement(store, XRW_SQL_CONTEXT_AS_OF, &stmt, err);
+
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, run);
+    xrw_db_bind_text(stmt, 2, kind);
+    xrw_db_bind_u64(stmt, 3, vcpu);
+    xrw_db_bind_u64(stmt, 4, exit);
+    *out = stmt;
+    return xrw_db_step(store, stmt, "reading the FPU state", err);
+}
+
 int xrw_store_fxsave(struct xrw_store *store, xrw_exit_id id, uint8_t *fxsave,
                      struct xrw_error *err)
 {
+    const struct xrw_run *run;
     struct xrw_exit exit;
     sqlite3_stmt *stmt;
     int ret = xrw_store_exit(store, id, &exit, err);
 
     if (!ret)
-        ret = xrw_db_statement(store, XRW_SQL_CONTEXT_AS_OF, &stmt, err);
+        ret = xrw_db_run(store, exit.run, &run, err);
     if (ret)
         return ret;
-    xrw_db_bind_u64(stmt, 1, exit.run);
-    xrw_db_bind_text(stmt, 2, "fxsave");
-    xrw_db_bind_u64(stmt, 3, exit.vcpu);
-    xrw_db_bind_u64(stmt, 4, id);
-    ret = xrw_db_step(store, stmt, "reading the FPU state", err);
+    ret = context_as_of(store, run->id, "fxsave", exit.vcpu, id, &stmt, err);
+    if (!ret && run->base_run != run->id)
+        ret = context_as_of(store, run->base_run, "fxsave", exit.vcpu, 0, &stmt, err);
     if (ret == 0)
         return xrw_error_set(err, -ENODATA, "%s: no FPU state recorded at exit %" PRIu64,
                              store->path, id);

@@ -54,6 +54,11 @@ static int take_run(struct xrw_store *store, sqlite3_stmt *stmt, struct xrw_run 
     run->last_exit = xrw_db_u64(stmt, 12);
     xrw_db_text(stmt, 13, run->stop, sizeof run->stop);
     xrw_db_text(stmt, 14, run->stop_detail, sizeof run->stop_detail);
+    run->base_run = xrw_db_u64(stmt, 15);
+    run->path_known = !xrw_db_is_null(stmt, 16);
+    run->path = xrw_db_u64(stmt, 16);
+    if (!ret && (run->base_run == 0 || run->base_run > run->id))
+        ret = xrw_db_damaged(store, "a run is based on one that comes later", err);
     if (!ret && (run->first_exit == 0 || run->first_exit > INT64_MAX ||
                  run->last_exit > INT64_MAX || run->last_exit + 1 < run->first_exit))
         ret = xrw_db_damaged(store, "a run ends before it begins", err);
@@ -88,6 +93,34 @@ int xrw_db_run(struct xrw_store *store, uint64_t id, const struct xrw_run **run,
         store->last_run = read;
     }
     *run = &store->last_run;
+    return 0;
+}
+
+int xrw_store_input(struct xrw_store *store, uint64_t run, uint64_t n, struct xrw_input *input,
+                    struct xrw_error *err)
+{
+    struct xrw_input read = {0};
+    sqlite3_stmt *stmt;
+    char space[4];
+    int ret = xrw_db_statement(store, XRW_SQL_INPUT, &stmt, err);
+
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, run);
+    xrw_db_bind_u64(stmt, 2, n);
+    ret = xrw_db_step(store, stmt, "reading an input", err);
+    if (ret == 0)
+        return xrw_error_set(err, -ENOENT, "%s: run %llu has no input %llu", store->path,
+                             (unsigned long long)run, (unsigned long long)n);
+    if (ret < 0)
+        return ret;
+    xrw_db_text(stmt, 0, space, sizeof space);
+    read.physical = !strcmp(space, "gpa");
+    read.address = xrw_db_u64(stmt, 1);
+    xrw_db_text(stmt, 2, read.name, sizeof read.name);
+    read.bytes = xrw_db_u64(stmt, 3);
+    sqlite3_reset(stmt);
+    *input = read;
     return 0;
 }
 

@@ -6,6 +6,6 @@
 extern const char xrw_sql_schema[];     /* tables */
 extern const char xrw_sql_views[];      /* views */
 extern const char xrw_sql_temp_views[]; /* the same as TEMP views, which hide the file's */
-extern const char xrw_sql_indexes[];    /* indexes, built when the first run ends */
+extern const char xrw_sql_indexes[];    /* indexes, built when it is closed */
 
 #endif

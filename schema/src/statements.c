@@ -38,10 +38,13 @@ const char *const xrw_statement_text[XRW_SQL_COUNT] = {
     [XRW_SQL_ADD_REASON] = "INSERT INTO exit_reason(reason, name, what) VALUES(?, ?, ?)",
     [XRW_SQL_ADD_RUN] =
         "INSERT INTO run(first_exit, last_exit, end_unix_ns, stop, stop_detail, id, source, mode,"
-        " memory, vcpus, interrupts, reexecutable, fitness, domain, parent, start_unix_ns)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " memory, vcpus, interrupts, reexecutable, fitness, domain, parent, start_unix_ns, "
+        "base_run)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [XRW_SQL_END_RUN] = "UPDATE run SET first_exit = ?, last_exit = ?, end_unix_ns = ?, stop = ?,"
-                        " stop_detail = ? WHERE id = ?",
+                        " stop_detail = ?, path = ? WHERE id = ?",
+    [XRW_SQL_ADD_INPUT] = "INSERT INTO input(run, n, space, address, name, data)"
+                          " VALUES(?, ?, ?, ?, ?, ?)",
     [XRW_SQL_EXTEND_RUN] = "UPDATE run SET last_exit = ? WHERE id = ?",
     [XRW_SQL_ADD_EXIT] = "INSERT INTO exit(id, run, vcpu, insn, sysregs" FIELDS HOTS
                          ") VALUES(?, ?, ?, ?, ?" FIELD_MARKS HOT_MARKS ")",
@@ -63,8 +66,10 @@ const char *const xrw_statement_text[XRW_SQL_COUNT] = {
         " WHERE v.run = ? AND v.gfn = ? AND v.exit <= ? ORDER BY v.exit DESC LIMIT 1",
     [XRW_SQL_RUN_COUNT] = "SELECT count(*) FROM run",
     [XRW_SQL_RUN] = "SELECT source, mode, memory, vcpus, interrupts, reexecutable, fitness, domain,"
-                    " parent, start_unix_ns, end_unix_ns, first_exit, last_exit, stop, stop_detail"
-                    " FROM run WHERE id = ?",
+                    " parent, start_unix_ns, end_unix_ns, first_exit, last_exit, stop, stop_detail,"
+                    " base_run, path FROM run WHERE id = ?",
+    [XRW_SQL_INPUT] = "SELECT space, address, name, length(data) FROM input"
+                      " WHERE run = ? AND n = ?",
     [XRW_SQL_EXIT] = "SELECT run, vcpu, sysregs" FIELDS HOTS " FROM exit WHERE id = ?",
     [XRW_SQL_RESUME] = "SELECT unknown, sysregs" HOTS " FROM resume WHERE exit = ?",
     [XRW_SQL_SYSREGS] = "SELECT id" SYSTEMS " FROM sysregs WHERE id = ?",

@@ -66,7 +66,7 @@ static int compare(struct xrw_store *store, sqlite3_stmt *found, sqlite3_stmt *o
             ret = refuse(store, found, err);
         if (ret < 0)
             break;
-        /* Indexes come when the first run ends: a recording that was cut off has none. */
+        /* Indexes come when it is closed: a recording that was cut off has none. */
         tables += type && !strcmp(type, "table");
     }
     sqlite3_reset(found);

@@ -130,6 +130,7 @@ int xrw_store_add_exit(struct xrw_store *store, const struct xrw_exit *exit, str
         ret = add_resume(store, exit, sysregs, err);
     if (ret)
         return ret;
+    xrw_path_add(&writer->path, exit);
     writer->run.last_exit = exit->id;
     writer->next_insn = 0;
     writer->pending = false;

@@ -29,10 +29,11 @@ static int check_exit(struct xrw_store *store, uint64_t run, xrw_exit_id exit,
 /* How the content compares with the version as of this exit. */
 enum { DIFFERENT, SAME_AS_BEFORE, THERE_ALREADY };
 
-/* One of these or a negative errno. */
-static int compare_with_version(struct xrw_store *store, uint64_t run, xrw_gfn gfn,
-                                xrw_exit_id exit, const XXH128_canonical_t *hash,
-                                struct xrw_error *err)
+/* The last version of the run as of this exit: 1 with where it is from and whether it has this
+ * content; 0 if there is none; or a negative errno. */
+static int last_version(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_id exit,
+                        const XXH128_canonical_t *hash, xrw_exit_id *from, bool *same,
+                        struct xrw_error *err)
 {
     sqlite3_stmt *stmt;
     int ret = xrw_db_statement(store, XRW_SQL_HASH_AS_OF, &stmt, err);
@@ -45,17 +46,34 @@ static int compare_with_version(struct xrw_store *store, uint64_t run, xrw_gfn g
     ret = xrw_db_step(store, stmt, "looking for the page's last version", err);
     if (ret != 1)
         return ret;
-    if (sqlite3_column_bytes(stmt, 0) == (int)sizeof *hash &&
-        !memcmp(sqlite3_column_blob(stmt, 0), hash, sizeof *hash))
-        ret = xrw_db_u64(stmt, 1) == exit ? THERE_ALREADY : SAME_AS_BEFORE;
-    else if (xrw_db_u64(stmt, 1) == exit)
-        ret = xrw_error_set(err, -EINVAL,
-                            "%s: page %#" PRIx64 " given with two contents at exit %" PRIu64,
-                            store->path, gfn, exit);
-    else
-        ret = DIFFERENT;
+    *same = sqlite3_column_bytes(stmt, 0) == (int)sizeof *hash &&
+            !memcmp(sqlite3_column_blob(stmt, 0), hash, sizeof *hash);
+    *from = xrw_db_u64(stmt, 1);
     sqlite3_reset(stmt);
-    return ret;
+    return 1;
+}
+
+/* One of these or a negative errno.  A run without a version of its own has that of the base
+ * image. */
+static int compare_with_version(struct xrw_store *store, const struct xrw_run *run, xrw_gfn gfn,
+                                xrw_exit_id exit, const XXH128_canonical_t *hash,
+                                struct xrw_error *err)
+{
+    xrw_exit_id from;
+    bool same, own;
+    int ret = last_version(store, run->id, gfn, exit, hash, &from, &same, err);
+
+    own = ret == 1;
+    if (!ret && run->base_run != run->id)
+        ret = last_version(store, run->base_run, gfn, 0, hash, &from, &same, err);
+    if (ret != 1)
+        return ret < 0 ? ret : DIFFERENT;
+    if (!own || from != exit)
+        return same ? SAME_AS_BEFORE : DIFFERENT;
+    return same ? THERE_ALREADY
+                : xrw_error_set(err, -EINVAL,
+                                "%s: page %#" PRIx64 " given with two contents at exit %" PRIu64,
+                                store->path, gfn, exit);
 }
 
 static int insert_page(struct xrw_store *store, uint64_t id, const XXH128_canonical_t *hash,
@@ -121,7 +139,7 @@ int xrw_store_add_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_e
     if (ret)
         return ret;
     XXH128_canonicalFromHash(&hash, key);
-    ret = compare_with_version(store, run, gfn, exit, &hash, err);
+    ret = compare_with_version(store, &store->writer.run, gfn, exit, &hash, err);
     if (ret < 0)
         return ret;
     if (ret == THERE_ALREADY || (ret == SAME_AS_BEFORE && !force))

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "db.h"
-#include "sql.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -138,12 +137,14 @@ static int add_run(struct xrw_store *store, const struct xrw_run *run, struct xr
     xrw_db_bind_u64(stmt, 14, run->domain);
     xrw_db_bind_known(stmt, 15, run->parent != 0, run->parent);
     xrw_db_bind_u64(stmt, 16, run->start_unix_ns);
+    xrw_db_bind_u64(stmt, 17, run->base_run);
     return xrw_db_insert(store, stmt, "beginning a run", err);
 }
 
 int xrw_store_begin_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err)
 {
     struct xrw_store_writer *writer = &store->writer;
+    struct xrw_run begun = *run;
     int ret;
 
     if (writer->in_run || run->id != writer->run.id + 1)
@@ -154,13 +155,19 @@ int xrw_store_begin_run(struct xrw_store *store, const struct xrw_run *run, stru
                              store->path, run->id, writer->run.last_exit + 1);
     if ((unsigned)run->memory >= XRW_MEMORY_POLICIES)
         return xrw_error_set(err, -EINVAL, "%s: no such memory policy", store->path);
+    if (run->base_run > run->id)
+        return xrw_error_set(err, -EINVAL, "%s: run %" PRIu64 " cannot be based on run %" PRIu64,
+                             store->path, run->id, run->base_run);
     ret = xrw_db_write(store, err);
+    begun.base_run = run->base_run ? run->base_run : run->id;
     if (!ret)
-        ret = add_run(store, run, err);
+        ret = add_run(store, &begun, err);
     if (ret)
         return ret;
-    writer->run = *run;
+    writer->run = begun;
     writer->in_run = true;
+    writer->path = (struct xrw_path){0};
+    writer->inputs = 0;
     return 0;
 }
 
@@ -172,14 +179,15 @@ static int update_run(struct xrw_store *store, struct xrw_error *err)
     if (ret)
         return ret;
     bind_changing(stmt, &store->writer.run);
-    xrw_db_bind_u64(stmt, 6, store->writer.run.id);
+    xrw_db_bind_u64(stmt, 6, store->writer.run.path);
+    xrw_db_bind_u64(stmt, 7, store->writer.run.id);
     return xrw_db_insert(store, stmt, "ending a run", err);
 }
 
 int xrw_store_end_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err)
 {
     struct xrw_store_writer *writer = &store->writer;
-    xrw_exit_id first = writer->run.first_exit, last = writer->run.last_exit;
+    const struct xrw_run so_far = writer->run;
     int ret = xrw_db_write(store, err);
 
     if (ret)
@@ -191,14 +199,38 @@ int xrw_store_end_run(struct xrw_store *store, const struct xrw_run *run, struct
     if (ret)
         return ret;
     writer->run = *run;
-    writer->run.first_exit = first;
-    writer->run.last_exit = last;
+    writer->run.base_run = so_far.base_run;
+    writer->run.first_exit = so_far.first_exit;
+    writer->run.last_exit = so_far.last_exit;
+    writer->run.path = writer->path.hash;
+    writer->run.path_known = true;
     ret = update_run(store, err);
     if (!ret)
         ret = xrw_db_commit(store, err);
+    writer->in_run = ret != 0;
+    return ret;
+}
+
+int xrw_store_add_input(struct xrw_store *store, uint64_t run, const struct xrw_input *input,
+                        const void *data, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    sqlite3_stmt *stmt;
+    int ret = xrw_db_write(store, err);
+
     if (ret)
         return ret;
-    writer->in_run = false;
-    /* After the commit: without room for the indexes the run is still whole, only slower. */
-    return xrw_db_exec(store, xrw_sql_indexes, "building the indexes", err);
+    if (!writer->in_run || run != writer->run.id || input->bytes > XRW_INPUT_MAX_BYTES)
+        return xrw_error_set(err, -EINVAL, "%s: an input of %" PRIu64 " bytes for run %" PRIu64,
+                             store->path, input->bytes, run);
+    ret = xrw_db_statement(store, XRW_SQL_ADD_INPUT, &stmt, err);
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, run);
+    xrw_db_bind_u64(stmt, 2, ++writer->inputs);
+    xrw_db_bind_text(stmt, 3, input->physical ? "gpa" : "gva");
+    xrw_db_bind_u64(stmt, 4, input->address);
+    xrw_db_bind_text(stmt, 5, input->name);
+    (void)sqlite3_bind_blob64(stmt, 6, input->bytes ? data : "", input->bytes, SQLITE_STATIC);
+    return xrw_db_insert(store, stmt, "adding an input", err);
 }

@@ -341,6 +341,7 @@ static void tour_add(struct xrw_store *store, xrw_exit_id id)
 void sample_tour(const char *path)
 {
     struct xrw_run run = sample_run(1, 1, XRW_MEMORY_EXIT);
+    const struct xrw_input input = {.address = 0x5000, .bytes = 4, .name = "input"};
     struct xrw_error err = {""};
     struct xrw_store *store;
     uint8_t page[XRW_PAGE_BYTES];
@@ -354,6 +355,7 @@ void sample_tour(const char *path)
             memset(page, 0, sizeof page);
         assert_done(xrw_store_add_page(store, 1, gfn, 0, page, false, &err), err);
     }
+    assert_done(xrw_store_add_input(store, 1, &input, "tour", &err), err);
     for (xrw_exit_id id = 1; id <= 2 * STOPS; id++)
         tour_add(store, id);
     run.end_unix_ns = run.start_unix_ns + 2000000;

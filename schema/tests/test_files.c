@@ -107,11 +107,11 @@ static void other_formats_are_refused(void **state)
     const char *path = copy_of_tour("newer.db");
 
     (void)state;
-    sql_on(path, "PRAGMA user_version = 2");
+    sql_on(path, "PRAGMA user_version = 3");
     assert_refused(path, -EPROTONOSUPPORT, "newer xenrewind");
     path = copy_of_tour("older.db");
-    sql_on(path, "PRAGMA user_version = 0");
-    assert_refused(path, -EPROTONOSUPPORT, "format 0");
+    sql_on(path, "PRAGMA user_version = 1");
+    assert_refused(path, -EPROTONOSUPPORT, "Record it again");
 }
 
 static void changed_structures_are_refused(void **state)

@@ -29,7 +29,7 @@ extern "C" {
 #endif
 
 #define XRW_STORE_APPLICATION_ID 0x58524557 /* "XREW" */
-#define XRW_STORE_FORMAT_VERSION 1          /* user_version */
+#define XRW_STORE_FORMAT_VERSION 2          /* user_version */
 
 struct xrw_store;
 
@@ -54,12 +54,26 @@ struct xrw_run {
     uint32_t parent;        /* of its parent; 0 if not known */
     uint64_t start_unix_ns; /* wall clock at the start */
     uint64_t end_unix_ns;   /* at the end; 0 while it is not ended */
+    uint64_t base_run;      /* run whose base image is this one's too: itself or an earlier one;
+                               0 when one is begun: itself */
     xrw_exit_id first_exit, last_exit; /* inclusive; first = last + 1 while empty */
     char stop[32]; /* why it stopped: "exits", "seconds", "until-rip", "until-reason", "guest-end",
                       "guest-idle", "interrupted", "error"; empty while it runs or when it was cut
                       off */
     char stop_detail[128]; /* in words */
+    bool path_known;       /* once it has ended */
+    uint64_t path;         /* hash of its path: xrw/path.h */
 };
+
+/* Data that was written into the guest's memory before a run; stored with it. */
+struct xrw_input {
+    bool physical; /* address is guest-physical, not linear */
+    uint64_t address;
+    uint64_t bytes;
+    char name[256]; /* of the file it is from */
+};
+
+#define XRW_INPUT_MAX_BYTES (UINT64_C(16) << 20)
 
 /* ---- whole files ----------------------------------------------------- */
 
@@ -76,8 +90,8 @@ int xrw_store_create(struct xrw_store **out, const char *path, struct xrw_error 
  */
 int xrw_store_open(struct xrw_store **out, const char *path, struct xrw_error *err);
 
-/* Close; commits what was added to one being written.  NULL is allowed.  Returns 0, or the
- * error of that last commit; the store is gone either way. */
+/* Close; commits what was added to one being written, and builds its indexes if no run is open.
+ * NULL is allowed.  Returns 0, or the error of that; the store is gone either way. */
 int xrw_store_close(struct xrw_store *store, struct xrw_error *err);
 
 /*
@@ -108,12 +122,20 @@ int xrw_store_get_meta(struct xrw_store *store, const char *key, char *value, si
 
 /* ---- writing --------------------------------------------------------- */
 
-/* Begin run `run->id`, which must be the next one, with first_exit the last exit + 1 and last_exit
- * that - 1 (-EINVAL otherwise). */
+/*
+ * Begin run `run->id`, which must be the next one, with first_exit the last exit + 1 and last_exit
+ * that - 1 (-EINVAL otherwise).  base_run is itself (or 0), or an earlier run that began with the
+ * same memory and context: then only what differs from that one's at exit 0 is added at exit 0.
+ */
 int xrw_store_begin_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err);
 
-/* End the run: write its stop and end (the last exit is the last one added), commit, and build the
- * indexes.  Memory of an exit that was not added is dropped. */
+/* Add the next input of the run that is being recorded; the pages that it changed are added at exit
+ * 0 beside it.  At most XRW_INPUT_MAX_BYTES. */
+int xrw_store_add_input(struct xrw_store *store, uint64_t run, const struct xrw_input *input,
+                        const void *data, struct xrw_error *err);
+
+/* End the run: write its stop, end and path (the last exit is the last one added), and commit.
+ * Memory of an exit that was not added is dropped. */
 int xrw_store_end_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err);
 
 /* Add an exit; its id must be the last one + 1, or 1 for the first (-EINVAL). */
@@ -159,6 +181,10 @@ uint64_t xrw_store_run_count(struct xrw_store *store);
 
 /* Run by id; -ENOENT.  For a run that was cut off last_exit is what has been committed. */
 int xrw_store_run(struct xrw_store *store, uint64_t id, struct xrw_run *run, struct xrw_error *err);
+
+/* Input n (1, 2 ...) of a run; 0 with *input, or -ENOENT. */
+int xrw_store_input(struct xrw_store *store, uint64_t run, uint64_t n, struct xrw_input *input,
+                    struct xrw_error *err);
 
 /* Exit by id; -ENOENT. */
 int xrw_store_exit(struct xrw_store *store, xrw_exit_id id, struct xrw_exit *exit,
