@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of the Xen source share.  The only header of ours that includes Xen's. */
+/* What the files of the Xen source share.  Only this header and xen_compat.h include Xen's. */
 #ifndef XRW_RECORDER_XEN_H
 #define XRW_RECORDER_XEN_H
 
@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "ring.h"
 #include "source.h"
+#include "xen_compat.h"
 #include "xrw/recorder.h"
 
 #include <xencall.h>

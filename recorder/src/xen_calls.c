@@ -115,7 +115,7 @@ int xen_vmexit_event(struct xen_calls *xen, uint32_t domain, bool enable, unsign
     domctl->domain = (domid_t)domain;
     domctl->u.monitor_op.op = enable ? XEN_DOMCTL_MONITOR_OP_ENABLE : XEN_DOMCTL_MONITOR_OP_DISABLE;
     domctl->u.monitor_op.event = XEN_DOMCTL_MONITOR_EVENT_VMEXIT;
-    domctl->u.monitor_op.u.vmexit.sync = (uint8_t)mode;
+    xen_compat_vmexit_mode(&domctl->u.monitor_op, (uint8_t)mode);
     return xencall1(xen->call, __HYPERVISOR_domctl, (uint64_t)(uintptr_t)domctl) < 0 ? -errno : 0;
 }
 

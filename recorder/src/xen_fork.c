@@ -99,7 +99,6 @@ int xen_fork(struct xen_calls *xen, const xc_domaininfo_t *parent, bool block_in
         .max_evtchn_port = 1023,
         .max_grant_frames = 32,
         .max_maptrack_frames = 1024,
-        .grant_opts = XEN_DOMCTL_GRANT_version(1),
         .arch.emulation_flags = parent->arch_config.emulation_flags,
         .ssidref = parent->ssidref,
     };
@@ -107,6 +106,7 @@ int xen_fork(struct xen_calls *xen, const xc_domaininfo_t *parent, bool block_in
     uint32_t id = 0;
     int code;
 
+    xen_compat_grants(&config);
     fork_handle_write(config.handle, &owner);
     if (xc_domain_create(xen->xch, &id, &config))
         return fork_error(parent->domain, -errno, err);

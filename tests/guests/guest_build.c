@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #define _DEFAULT_SOURCE
 #include "guest_build.h"
+#include "xen_compat.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -52,11 +53,11 @@ static int create_domain(xc_interface *xch, uint32_t *domid)
         .max_evtchn_port = 1023,
         .max_grant_frames = 4,
         .max_maptrack_frames = 4,
-        .grant_opts = XEN_DOMCTL_GRANT_version(1),
         .arch.emulation_flags = XEN_X86_EMU_LAPIC,
     };
     uint32_t created = 0;
 
+    xen_compat_grants(&config);
     if (xc_domain_create(xch, &created, &config))
         return complain(errno, "cannot create a domain");
     *domid = created;
@@ -244,7 +245,7 @@ static int load_cpu(xc_interface *xch, uint32_t domid, uint32_t entry)
 int guest_create(const struct xen_handles *xen, const struct guest_spec *spec, uint32_t *domid)
 {
     uint64_t pages = spec->memory_mib * MIB / PAGE;
-    uint32_t created, entry;
+    uint32_t created = 0, entry;
 
     if (create_domain(xen->xch, &created))
         return -1;

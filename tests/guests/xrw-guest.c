@@ -68,13 +68,13 @@ static int parse_domid(const char *text, uint32_t *domid)
     return 0;
 }
 
-static int find_domain(const struct xen_handles *xen, uint32_t domid, xc_dominfo_t *info)
+static int find_domain(const struct xen_handles *xen, uint32_t domid, xc_domaininfo_t *info)
 {
-    int found = xc_domain_getinfo(xen->xch, domid, 1, info);
+    int found = xc_domain_getinfolist(xen->xch, domid, 1, info);
 
     if (found < 0 && errno != ESRCH)
         return complain(errno, "cannot ask Xen about domain %" PRIu32, domid);
-    if (found != 1 || info->domid != domid)
+    if (found != 1 || info->domain != domid)
         return complain(0, "there is no domain %" PRIu32, domid);
     return 0;
 }
@@ -95,7 +95,17 @@ static int read_status(const struct xen_handles *xen, uint32_t domid, struct gue
     return 0;
 }
 
-static const char *state_name(const xc_dominfo_t *info)
+static bool has_shut_down(const xc_domaininfo_t *info)
+{
+    return info->flags & XEN_DOMINF_shutdown;
+}
+
+static unsigned shutdown_reason(const xc_domaininfo_t *info)
+{
+    return info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+}
+
+static const char *state_name(const xc_domaininfo_t *info)
 {
     static const char *const ends[] = {
         [SHUTDOWN_poweroff] = "poweroff", [SHUTDOWN_reboot] = "reboot",
@@ -103,11 +113,11 @@ static const char *state_name(const xc_dominfo_t *info)
         [SHUTDOWN_watchdog] = "watchdog", [SHUTDOWN_soft_reset] = "soft-reset",
     };
 
-    if (info->dying)
+    if (info->flags & XEN_DOMINF_dying)
         return "dying";
-    if (info->shutdown)
-        return info->shutdown_reason <= SHUTDOWN_MAX ? ends[info->shutdown_reason] : "shutdown";
-    return info->paused ? "paused" : "running";
+    if (has_shut_down(info))
+        return shutdown_reason(info) <= SHUTDOWN_MAX ? ends[shutdown_reason(info)] : "shutdown";
+    return info->flags & XEN_DOMINF_paused ? "paused" : "running";
 }
 
 static void print_status(const struct guest_status *status)
@@ -123,9 +133,9 @@ static void print_status(const struct guest_status *status)
         printf(" visit=%" PRIu64 " line=%" PRIu32, status->visit, status->line);
 }
 
-static int print_end(const xc_dominfo_t *info, const struct guest_status *status)
+static int print_end(const xc_domaininfo_t *info, const struct guest_status *status)
 {
-    bool good = info->shutdown && !info->crashed && info->shutdown_reason == SHUTDOWN_poweroff &&
+    bool good = has_shut_down(info) && shutdown_reason(info) == SHUTDOWN_poweroff &&
                 status->code != GUEST_FAIL;
 
     printf("%s", state_name(info));
@@ -147,7 +157,7 @@ static int command_wait(const struct xen_handles *xen, const struct options *opt
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
     double deadline = now_s() + options->seconds;
     struct guest_status status;
-    xc_dominfo_t info;
+    xc_domaininfo_t info;
     uint32_t domid;
 
     if (parse_domid(options->operand, &domid))
@@ -155,7 +165,7 @@ static int command_wait(const struct xen_handles *xen, const struct options *opt
     for (;;) {
         if (find_domain(xen, domid, &info) || read_status(xen, domid, &status))
             return FAILED;
-        if (info.shutdown || info.dying)
+        if (has_shut_down(&info) || info.flags & XEN_DOMINF_dying)
             return print_end(&info, &status);
         if (options->ready && status.code == GUEST_READY) {
             puts("ready");
@@ -185,7 +195,7 @@ static int command_create(const struct xen_handles *xen, const struct options *o
 static int change(const struct xen_handles *xen, const struct options *options, const char *verb,
                   int (*operation)(xc_interface *, uint32_t))
 {
-    xc_dominfo_t info;
+    xc_domaininfo_t info;
     uint32_t domid;
 
     if (parse_domid(options->operand, &domid))
@@ -216,15 +226,15 @@ static int command_destroy(const struct xen_handles *xen, const struct options *
 
 static int command_list(const struct xen_handles *xen, const struct options *options)
 {
-    xc_dominfo_t info;
+    xc_domaininfo_t info;
     uint32_t next = 1;
     int found;
 
     (void)options;
-    while ((found = xc_domain_getinfo(xen->xch, next, 1, &info)) == 1) {
-        printf("%" PRIu32 " %s %lu\n", info.domid, state_name(&info),
-               info.nr_pages / (1024 * 1024 / XC_PAGE_SIZE));
-        next = info.domid + 1;
+    while ((found = xc_domain_getinfolist(xen->xch, next, 1, &info)) == 1) {
+        printf("%" PRIu16 " %s %" PRIu64 "\n", info.domain, state_name(&info),
+               info.tot_pages / (1024 * 1024 / XC_PAGE_SIZE));
+        next = info.domain + 1u;
     }
     if (found < 0 && errno != ESRCH) {
         complain(errno, "cannot list the domains");

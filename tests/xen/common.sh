@@ -4,6 +4,7 @@
 
 XRW_STARTED=${XRW_STARTED:-$(date +%s)}
 XRW_CACHE=${XENREWIND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/xenrewind}
+XRW_XEN_RELEASE=4.17 # of Xen, where none is asked for
 export XRW_STARTED
 
 # Everything said goes to stderr: stdout belongs to results.

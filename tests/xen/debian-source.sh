@@ -1,30 +1,48 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# debian-source.sh xen | linux | stock-xen
-# Download a Debian source (or, for stock-xen, Debian's own hypervisor) through apt, without touching the machine's apt state: sources made from the
-# machine's own mirror lines, own package lists, own cache.  Prints the folder of the cache that holds the
-# files and `version`.  What has been downloaded is used until that folder is removed.
+# debian-source.sh linux | xen [RELEASE] | stock-xen [RELEASE] | libxen [RELEASE]
+# Download from Debian, through apt and without touching the machine's apt state: the source of Linux or of
+# Xen, Debian's own hypervisor (stock-xen), or the headers and static libraries that Xen's tools of that
+# release are built with (libxen, a prefix for CMake's XENREWIND_XEN_PREFIX).  The apt sources are the
+# machine's own mirror lines, for the Debian that has that release of Xen.  Prints the folder of the cache
+# that holds the files and `version`.  What has been downloaded is used until that folder is removed.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
 
-# private_sources DIR: the machine's entries as one file of each format, with source packages on.
-private_sources()
+# The Debian that carries a release of Xen.
+suite_of()
 {
-    find /etc/apt/sources.list.d -name '*.sources' -exec awk '
-        FNR == 1 && NR > 1 { print "" }
-        /^Types:/ { print "Types: deb deb-src"; next }
-        { print }' {} + >"$1/machine.sources"
-    find /etc/apt/sources.list /etc/apt/sources.list.d -name '*.list' -exec cat {} + 2>/dev/null |
-        sed -nE '/cdrom:/d; s/^[[:space:]]*deb(-src)?[[:space:]]+(.*)/deb \2\ndeb-src \2/p' |
-        sort -u >"$1/machine.list"
+    case $1 in
+    4.14) echo bullseye ;;
+    4.17) echo bookworm ;;
+    4.20) echo trixie ;;
+    *) fail "Xen $1 is not one of the testbed's releases: 4.14, 4.17, 4.20" ;;
+    esac
 }
 
-# private_apt DIR LOG: makes DIR/apt.conf, exports APT_CONFIG, gets the package lists.
+# private_sources DIR OURS THEIRS: the machine's entries for the Debian OURS, turned into entries for the
+# Debian THEIRS, one file of each format, with source packages on.
+private_sources()
+{
+    find /etc/apt/sources.list.d -name '*.sources' -exec awk -v ours="$2" -v theirs="$3" '
+        function flush() { if (wanted) printf "%s\n", stanza; stanza = ""; wanted = 0 }
+        FNR == 1 || /^[[:space:]]*$/ { flush() }
+        /^Types:/ { $0 = "Types: deb deb-src" }
+        /^Suites:/ { wanted = sub(" " ours, " " theirs); gsub(" " ours, " " theirs) }
+        /./ { stanza = stanza $0 "\n" }
+        END { flush() }' {} + >"$1/machine.sources"
+    find /etc/apt/sources.list /etc/apt/sources.list.d -name '*.list' -exec cat {} + 2>/dev/null |
+        sed -nE "/cdrom:/d; s/^[[:space:]]*deb(-src)?[[:space:]]+(\[[^]]*\] *)?([^ ]+ +)$2/deb \2\3$3/p" |
+        sed 'p; s/^deb /deb-src /' | sort -u >"$1/machine.list"
+}
+
+# private_apt DIR LOG SUITE: makes DIR/apt.conf, exports APT_CONFIG, gets the package lists.
 private_apt()
 {
     mkdir -p "$1/parts" "$1/lists/partial" "$1/cache/archives/partial"
-    private_sources "$1/parts"
+    ours=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+    private_sources "$1/parts" "${ours:-$3}" "$3"
     cat >"$1/apt.conf" <<CONF
 Dir::Etc::sourcelist "/dev/null";
 Dir::Etc::sourceparts "$1/parts";
@@ -35,25 +53,41 @@ Acquire::Languages "none";
 CONF
     APT_CONFIG=$1/apt.conf
     export APT_CONFIG
-    logged "$2" apt-get update
+    # One of another Debian's suites may be gone from the mirror: what is left may do.
+    logged "$2" apt-get update || [ "$ours" != "$3" ]
 }
 
-# Each release that the mirror's index still names may have lost its files: take the newest that downloads.
-fetch_xen()
+# newest WHAT VERSIONS COMMAND...: each version that the mirror's index still names may have lost its files:
+# take the newest of VERSIONS for which COMMAND, with VERSION in place of @, succeeds.
+newest()
 {
-    versions=$(apt-cache showsrc xen | sed -n 's/^Version: \(4\.17.*\)/\1/p' | sort -ruV)
-    [ -n "$versions" ] || fail "the machine's apt sources name no source package xen 4.17 (Debian 12 has it)"
+    what=$1
+    versions=$2
+    shift 2
+    [ -n "$versions" ] || fail "the machine's mirrors name no $what (Debian's $(suite_of "$release") has it)"
     for version in $versions; do
-        say "downloading the source of Xen $version"
-        if apt-get source --download-only "xen=$version" >>../log 2>&1; then
+        say "downloading $what $version"
+        # shellcheck disable=SC2046 # the words of a command
+        if $(echo "$@" | sed "s/@/$version/") >>../log 2>&1; then
             echo "$version" >version
             return 0
         fi
-        say "its source does not download; trying the next older one"
         rm -f -- *
+        say "it does not download"
     done
     tail -n 25 ../log >&2
-    fail "no source package of Xen 4.17 could be downloaded"
+    return 1
+}
+
+# Where Debian's own changes have gone from the mirror, the release that they start from does: our patches
+# apply to either.
+fetch_xen()
+{
+    versions=$(apt-cache showsrc xen | sed -n "s/^Version: \($release.*\)/\1/p" | sort -ruV)
+    newest "the source of Xen" "$versions" apt-get source --download-only xen=@ ||
+        newest "the upstream part of the source of Xen" "$versions" \
+            apt-get source --download-only --tar-only xen=@ ||
+        fail "no source package of Xen $release could be downloaded"
 }
 
 fetch_linux()
@@ -63,24 +97,57 @@ fetch_linux()
     dpkg-deb -f linux-source-6.1_*.deb Version >version
 }
 
+# binary PACKAGE: the newest of the release's binary package.
+binary()
+{
+    newest "Debian's $1" "$(apt-cache madison "$1" | cut -d'|' -f2 | tr -d ' ' | grep "^$release" | sort -ruV)" \
+        apt-get download "$1=@" || fail "$1 could not be downloaded"
+}
+
 fetch_stock_xen()
 {
-    say "downloading Debian's own hypervisor"
-    logged ../log apt-get download xen-hypervisor-4.17-amd64
-    dpkg-deb -f xen-hypervisor-4.17-amd64_*.deb Version >version
-    dpkg-deb --fsys-tarfile xen-hypervisor-4.17-amd64_*.deb | tar -xO ./boot/xen-4.17-amd64.gz >xen.gz
+    binary "xen-hypervisor-$release-amd64"
+    dpkg-deb --fsys-tarfile ./*.deb | tar -xO "./boot/xen-$release-amd64.gz" >xen.gz
+}
+
+# A prefix of static libraries: what is linked with it runs beside any other release of them.  Debian 13's
+# C library has C23 variants of some functions under names of their own, which an older one lacks.
+fetch_libxen()
+{
+    binary libxen-dev
+    dpkg-deb -x ./*.deb prefix
+    mv prefix/usr/* .
+    rm -r prefix ./*.deb
+    find lib -name '*.so' -delete
+    nm -u lib/*/libxen*.a 2>/dev/null | sed -n 's/.* U \(__isoc23_\(.*\)\)/\1 \2/p' | sort -u >c23
+    for library in lib/*/libxen*.a; do
+        objcopy --redefine-syms=c23 "$library"
+    done
+    sed -i -e "s|^prefix=.*|prefix=$ARTEFACT|" -e "s|=/usr/|=\${prefix}/|" \
+        -e "s|^Requires.private:|Requires:|" lib/*/pkgconfig/xen*.pc
 }
 
 fetch()
 {
     mkdir "$1/files"
     say "reading the package lists of the machine's mirrors"
-    private_apt "$1/apt" "$1/log"
+    private_apt "$1/apt" "$1/log" "$suite"
     (cd "$1/files" && "fetch_$(echo "$package" | tr - _)")
     mv "$1/files"/* "$1"
     rm -rf "$1/files" "$1/apt"
 }
 
 package=$1
-artefact "source-$package" "$(hash_of "$package" "$here/debian-source.sh")" fetch
+case $package in
+linux)
+    suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
+    kind=source-linux
+    ;;
+*)
+    release=${2:-$XRW_XEN_RELEASE}
+    suite=$(suite_of "$release")
+    kind=source-$package-$release
+    ;;
+esac
+artefact "$kind" "$(hash_of "$kind, layout 1" /dev/null)" fetch
 echo "$ARTEFACT"

@@ -32,6 +32,7 @@ XEN_COMMAND = (
     "cpuid=no-rdrand,no-rdseed apicv=0"
 )
 KERNEL_COMMAND = "vmlinux console=hvc0 quiet panic=1 rodata=off clearcpuid=fsrm swiotlb=2048"
+XEN_RELEASE = "4.17"
 CPU, IPS, MEMORY, DOM0_MEMORY = "corei7_haswell_4770", 50_000_000, 768, 384
 
 MARK = b"XENREWIND-DOM0: "
@@ -179,7 +180,10 @@ def take_out(disk, target):
 
 
 def run(args, folder):
-    xen = artefact("debian-source.sh", "stock-xen") if args.stock_xen else artefact("build-xen.sh")
+    if args.stock_xen:
+        xen = artefact("debian-source.sh", "stock-xen", args.xen_release)
+    else:
+        xen = artefact("build-xen.sh", args.xen_release)
     kernel = artefact("build-kernel.sh")
     say("booting Xen in Bochs")
     started = time.time()
@@ -233,12 +237,22 @@ def parse():
         "--build",
         type=Path,
         default=build and Path(build),
-        help="build folder whose testbed-files.txt goes into dom0 ($XENREWIND_TESTBED_BUILD)",
+        help="build folder whose testbed-files.txt goes into dom0 ($XENREWIND_TESTBED_BUILD); "
+        "with --xen-release R its neighbour of that name with -R appended",
     )
     parser.add_argument("--cpu", default=CPU, help="CPU model of Bochs (%(default)s)")
+    parser.add_argument(
+        "--xen-release",
+        default=XEN_RELEASE,
+        metavar="R",
+        help="release of Xen, with what was built for it: 4.14, 4.17 or 4.20 (%(default)s)",
+    )
     parser.add_argument("--stock-xen", action="store_true", help="Debian's own Xen: no VM forks, no patches")
     parser.add_argument("--xen-args", default="", metavar="TEXT", help="more of Xen's command line")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.build and args.xen_release != XEN_RELEASE:
+        args.build = args.build.with_name(f"{args.build.name}-{args.xen_release}")
+    return args
 
 
 def main():
