@@ -99,6 +99,13 @@ void native_cache_reset(struct native_cache *cache);
 void native_state_init(struct native_state *state);
 
 /*
+ * ZydisDecoderDecodeFull(), with the defects of Zydis 4.0 mended that random tests found: decode
+ * guest code by it.  operands has room for ZYDIS_MAX_OPERAND_COUNT.
+ */
+ZyanStatus native_decode(const ZydisDecoder *decoder, const uint8_t *bytes, size_t count,
+                         ZydisDecodedInstruction *insn, ZydisDecodedOperand *operands);
+
+/*
  * The thunk of an instruction as Zydis decoded it from bytes: insn in its own machine mode (64-,
  * 32- or 16-bit), with all operands, hidden ones too.  Found in the cache or made.
  * Returns 0 with *thunk;
@@ -112,14 +119,16 @@ int native_compile(struct native_cache *cache, const ZydisDecodedInstruction *in
 /*
  * Claim this thread for the cache's code: from now to native_leave() faults in thunks are caught
  * (SIGFPE, SIGSEGV, SIGBUS, SIGILL; the first call in a process puts handlers in front of those
- * there).  Nests, each enter has its leave.  Returns 0 or a negative errno.
+ * there).  Other caches may be claimed meanwhile, not the same again; each enter has its leave,
+ * last one first.  Returns 0 or a negative errno.
  */
 int native_enter(struct native_cache *cache);
 void native_leave(struct native_cache *cache);
 
 /* What native_run() returns when the processor refused: the vector (#DE 0, #UD 6, #GP 13, #MF 16,
  * #AC 17, #XM 19), never #PF.  No register or memory has changed but MXCSR's exception flags
- * (#XM). A #XM is for the caller to turn into #UD when CR4.OSXMMEXCPT is clear. */
+ * (#XM), and the x87 tags and top of stack by an instruction that converts to MMX. A #XM is for the
+ * caller to turn into #UD when CR4.OSXMMEXCPT is clear. */
 #define NATIVE_FAULT 0x100
 #define NATIVE_FAULT_VECTOR(result) ((result)&0xff)
 
@@ -135,10 +144,12 @@ static inline int native_run(const struct native_thunk *thunk, struct native_sta
     return thunk->code(state, memory);
 }
 
-/* After a thunk with x87 set ran: what the guest's FPU would show as the last instruction's
- * opcode, address and operand, in place of the host's. */
-void native_x87_note(struct native_state *state, const ZydisDecodedInstruction *insn, uint64_t rip,
-                     uint64_t operand);
+/*
+ * After a thunk with x87 set ran on memory: where the processor noted the thunk as the FPU's last
+ * instruction, note the guest's, at rip, with its operand at that linear address.
+ */
+void native_x87_note(const struct native_cache *cache, struct native_state *state,
+                     const void *memory, uint64_t rip, uint64_t operand);
 
 /* The bytes (bit i: byte i) that an instruction with thunk->masked touches, by the masks in state.
  */
