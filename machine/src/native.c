@@ -197,7 +197,7 @@ static int rewrite(const ZydisDecodedInstruction *insn, const ZydisDecodedOperan
                     insn->machine_mode == ZYDIS_MACHINE_MODE_LONG_COMPAT_16 ||
                     insn->machine_mode == ZYDIS_MACHINE_MODE_REAL_16;
     for (int attempt = 0; attempt < (legacy16 ? 2 : 1); attempt++) {
-        *widen = attempt == 0 && legacy16;
+        *widen = attempt == 1;
         int error =
             native_rewrite(insn, operands, bytes, roles->memory, roles->stack, *widen, form);
         if (error)

@@ -118,8 +118,7 @@ int native_compile(struct native_cache *cache, const ZydisDecodedInstruction *in
 
 /*
  * Claim this thread for the cache's code: from now to native_leave() faults in thunks are caught
- * (SIGFPE, SIGSEGV, SIGBUS, SIGILL; the first call in a process puts handlers in front of those
- * there).  Other caches may be claimed meanwhile, not the same again; each enter has its leave,
+ * (SIGFPE, SIGSEGV, SIGBUS, SIGILL; handlers are put in front of those there).  Other caches may be claimed meanwhile, not the same again; each enter has its leave,
  * last one first.  Returns 0 or a negative errno.
  */
 int native_enter(struct native_cache *cache);

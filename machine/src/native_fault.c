@@ -18,8 +18,7 @@ static const int signals[] = {SIGFPE, SIGSEGV, SIGBUS, SIGILL};
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
 static struct sigaction previous[SIGNALS];
-static pthread_once_t installed = PTHREAD_ONCE_INIT;
-static int install_error;
+static pthread_mutex_t installing = PTHREAD_MUTEX_INITIALIZER;
 
 /* A #PF in a thunk is the caller's defect, not the guest's. */
 
@@ -60,21 +59,31 @@ static void on_signal(int signal, siginfo_t *info, void *context)
     hand_on(signal, info, context);
 }
 
-static void install(void)
+/* Each time: whoever has set handlers since then (a test's frame, a library) goes behind ours. */
+static int install(void)
 {
-    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER}, old;
+    int error = 0;
     action.sa_sigaction = on_signal;
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < SIGNALS && !install_error; i++)
-        if (sigaction(signals[i], &action, &previous[i]) != 0)
-            install_error = -errno;
+    pthread_mutex_lock(&installing);
+    for (size_t i = 0; i < SIGNALS && !error; i++) {
+        if (sigaction(signals[i], NULL, &old) != 0)
+            error = -errno;
+        else if (!(old.sa_flags & SA_SIGINFO) || old.sa_sigaction != on_signal) {
+            previous[i] = old;
+            error = sigaction(signals[i], &action, NULL) ? -errno : 0;
+        }
+    }
+    pthread_mutex_unlock(&installing);
+    return error;
 }
 
 int native_enter(struct native_cache *cache)
 {
-    int error = -pthread_once(&installed, install);
-    if (error || install_error)
-        return error ? error : install_error;
+    int error = install();
+    if (error)
+        return error;
     native_cache_set_outer(cache, claimed);
     claimed = cache;
     return 0;
