@@ -85,9 +85,10 @@ static bool holds(struct target *target, const struct target_breakpoint *breakpo
                                       .read_register = target_read_register,
                                       .read_memory = target_read_memory,
                                       .ctx = target,
-                                      .thread = 1};
+                                      .thread = 1,
+                                      .console = target->console};
 
-    return gdbstub_conditions_hold(&conditions, &here);
+    return gdbstub_breakpoint_stops(&conditions, &here);
 }
 
 static bool breakpoint_hit(struct target *target, struct gdbstub_stop *stop)
@@ -148,8 +149,9 @@ static int advance(struct target *target, struct gdbstub_stop *stop)
     return step;
 }
 
-static int target_run(void *ctx, struct gdbstub_stop *stop)
+static int target_run(void *ctx, struct gdbstub_console *console, struct gdbstub_stop *stop)
 {
+    ((struct target *)ctx)->console = console;
     for (int i = 0; i < STEPS_PER_SLICE; i++) {
         if (advance(ctx, stop) != 0)
             return 1;

@@ -19,7 +19,8 @@ struct target {
     struct target_breakpoint breakpoints[TARGET_BREAKPOINTS_MAX];
     size_t breakpoint_count;
     struct gdbstub_resume request;
-    bool moved; /**< since the request */
+    bool moved;                      /**< since the request */
+    struct gdbstub_console *console; /**< during `run` */
 };
 
 /** Fills *target, and what a configuration says about it: ops, ctx, description, commands. */

@@ -46,8 +46,8 @@
  *  6. By default gdb removes all breakpoints at every stop and inserts them again at every resume:
  *     insertion and removal must be cheap, and must not flush the target's caches.
  *  7. Breakpoints are matched by the target; target memory that gdb reads must never show them.
- *  8. A breakpoint whose conditions do not hold is passed over in both directions, also where a run
- *     starts, if the target checks them (checks_conditions).
+ *  8. A breakpoint at which gdbstub_breakpoint_stops says no is passed over in both directions,
+ * also where a run starts, if the target asks (checks_conditions).
  *
  * Source: GDB manual, "Remote Protocol" (nodes Packets, Stop Reply Packets, General Query Packets)
  * and "Reverse Execution".
@@ -74,6 +74,9 @@ extern "C" {
 
 /** Largest register, in bits (an AVX-512 register). */
 #define GDBSTUB_REGISTER_BITS_MAX 512u
+
+/** How many files of a target a client may have open. */
+#define GDBSTUB_FILES_MAX 8u
 
 /** Capacity of names and file names that operations return, in bytes with the terminating zero. */
 #define GDBSTUB_NAME_MAX 256u
@@ -169,6 +172,7 @@ enum gdbstub_stop_kind {
     GDBSTUB_STOP_SIGNAL,        /**< the target met a fault of its own: .signal says which */
     GDBSTUB_STOP_EXITED,        /**< the target is gone: .status is its exit status */
     GDBSTUB_STOP_TERMINATED,    /**< the target is gone, through .signal */
+    GDBSTUB_STOP_NO_RESUMED,    /**< no thread is left of those that were to run */
 };
 
 /** A stop. The engine passes it zeroed; the target sets what applies. */
@@ -195,14 +199,15 @@ enum gdbstub_breakpoint_type {
 #define GDBSTUB_CONDITIONS_MAX 4096u
 
 /**
- * The conditions of a breakpoint, as gdb wrote them down (agent expressions): opaque bytes, that a
- * target copies and gives to gdbstub_conditions_hold at each place where the breakpoint would stop
- * it. Ownership: what an operation is given is valid during the call.
+ * The conditions of a breakpoint and its commands (gdb's dprintf in agent style), as gdb wrote them
+ * down (agent expressions): opaque bytes, that a target copies and gives to
+ * gdbstub_breakpoint_stops at each place where the breakpoint would stop it.
+ * Ownership: what an operation is given is valid during the call.
  * Source: GDB manual, "Agent Expressions", and node Packets, Z0.
  */
 struct gdbstub_conditions {
     const uint8_t *bytes;
-    size_t size; /**< in bytes, up to GDBSTUB_CONDITIONS_MAX; 0: no condition, it always stops */
+    size_t size; /**< in bytes, up to GDBSTUB_CONDITIONS_MAX; 0: none, it always stops */
 };
 
 /**
@@ -228,10 +233,28 @@ struct gdbstub_region {
     enum gdbstub_region_type type;
 };
 
-/** How far the target was moved against the link addresses of its symbol file. */
+/** What the address space looks like around an address, as a thread sees it at this position. */
+struct gdbstub_mapping {
+    uint64_t first;  /**< a range in which all is alike; last is inclusive */
+    uint64_t last;   /**< */
+    bool readable;   /**< all three false: not mapped, or not known */
+    bool writable;   /**< */
+    bool executable; /**< */
+};
+
+/** Where the symbol file was loaded. */
 struct gdbstub_offsets {
-    uint64_t text;
-    uint64_t data;
+    uint64_t
+        text; /**< how far sections were moved against their link addresses; or, if segments, */
+    uint64_t
+        data; /**< the address of the first loaded segment, and of the second; 0: moves along */
+    bool segments; /**< the file has program headers, and is moved as a whole */
+};
+
+/** What is known of a file that a client may read. */
+struct gdbstub_file {
+    void *handle; /**< the target's own */
+    uint64_t size_bytes;
 };
 
 /* ---- The target ---------------------------------------------------------------------------- */
@@ -301,10 +324,11 @@ struct gdbstub_target_ops {
      * Runs one slice: some milliseconds at most, so that the host can look for an interrupt in
      * between. Mandatory with resume. Called once by the gdbstub_feed that resumed, so that a step
      * costs no extra turn of the host loop, then by each gdbstub_poll.
+     * What it prints to `console` the client shows while it waits.
      * Returns 1 with *stop filled when the target has stopped; 0 to be called again; a negative
      * errno when it cannot go on (reported to gdb as a stop with SIGABRT).
      */
-    int (*run)(void *ctx, struct gdbstub_stop *stop);
+    int (*run)(void *ctx, struct gdbstub_console *console, struct gdbstub_stop *stop);
 
     /**
      * Ends what `resume` began, because the client asked: fills *stop, as a rule with
@@ -355,15 +379,36 @@ struct gdbstub_target_ops {
     void (*announce)(void *ctx, const struct gdbstub_stop *stop, struct gdbstub_console *console);
 
     /**
-     * Whether the target asks gdbstub_conditions_hold before it stops at a breakpoint. If not, gdb
+     * Whether the target asks gdbstub_breakpoint_stops before it stops at a breakpoint. If not, gdb
      * evaluates conditions itself: one stop for each time that one does not hold.
      */
     bool checks_conditions;
+
+    /**
+     * Fills *mapping with the range around `address`; for lldb, and unlike next_region as of the
+     * present position. Returns 0 or a negative errno. NULL: lldb is told of the regions.
+     */
+    int (*find_mapping)(void *ctx, gdbstub_thread thread, uint64_t address,
+                        struct gdbstub_mapping *mapping);
+
+    /**
+     * Opens a file for the client to read (the one that exec_file names, as a rule: a client may
+     * ask for any path). All or none of the three. At most GDBSTUB_FILES_MAX are open at a time.
+     * Returns 0 with *file filled; -ENOENT, -EACCES or another negative errno.
+     */
+    int (*open_file)(void *ctx, const char *path, struct gdbstub_file *file);
+
+    /** Reads up to `size` bytes; *got 0 at the end. Returns 0 or a negative errno. */
+    int (*read_file)(void *ctx, const struct gdbstub_file *file, uint64_t offset, void *bytes,
+                     size_t size, size_t *got);
+
+    /** Closes a file: the client has done so, or has gone. */
+    void (*close_file)(void *ctx, const struct gdbstub_file *file);
 };
 
 /**
- * A `monitor` command. `monitor help` is the engine's own and lists the table. A command may be
- * abbreviated to a prefix that no other command shares.
+ * A `monitor` command. `monitor help` is the engine's own: it lists the table, or what begins with
+ * a word. A command may be abbreviated to a prefix that no other command shares.
  */
 struct gdbstub_command {
     const char *name;  /**< one word, lower case */
@@ -417,7 +462,8 @@ enum gdbstub_state {
  */
 int gdbstub_create(const struct gdbstub_config *config, struct gdbstub **stub);
 
-/** Frees an engine; no operation is called. NULL is fine. */
+/** Frees an engine; no operation is called: a client's files are closed by gdbstub_reset. NULL is
+ * fine. */
 void gdbstub_destroy(struct gdbstub *stub);
 
 /**
@@ -437,16 +483,16 @@ int gdbstub_poll(struct gdbstub *stub);
 enum gdbstub_state gdbstub_state(const struct gdbstub *stub);
 
 /**
- * Forgets the client: the connection was closed, a new one may follow. A run is interrupted, and
- * breakpoints are removed; the target stays where it is.
+ * Forgets the client: the connection was closed, a new one may follow. A run is interrupted,
+ * breakpoints are removed and files closed; the target stays where it is.
  */
 void gdbstub_reset(struct gdbstub *stub);
 
 /* ---- For operations ------------------------------------------------------------------------ */
 
 /**
- * A place of the target at which conditions are to be evaluated: the two mandatory operations, or
- * ones that read at a place where the target does not stand yet. All mandatory but `ctx`.
+ * A place of the target at which a breakpoint is met: the two mandatory operations, or ones that
+ * read at a place where the target does not stand yet. All mandatory but `ctx` and `console`.
  */
 struct gdbstub_view {
     const struct gdbstub_description *description;
@@ -454,16 +500,18 @@ struct gdbstub_view {
     int (*read_memory)(void *ctx, gdbstub_thread thread, uint64_t address, void *bytes, size_t size,
                        size_t *got);
     void *ctx;
-    gdbstub_thread thread; /**< that meets the breakpoint */
+    gdbstub_thread thread;           /**< that meets the breakpoint */
+    struct gdbstub_console *console; /**< of `run`: where commands print; NULL: they are not run */
 };
 
 /**
- * Whether a breakpoint with these conditions stops the target there: there are none, one of them is
- * not 0, or one cannot be evaluated (what it needs is not known, it divides by zero, it is not
- * understood), which leaves it to gdb. Steps and stack are bounded, nothing is allocated.
+ * Whether a breakpoint stops the target there. It does not if it has conditions and all of them are
+ * 0, or if it has commands (gdb's dprintf): these are carried out, unless a condition forbids it.
+ * What cannot be evaluated (what it needs is not known, it divides by zero, it is not understood)
+ * stops, and leaves it to gdb. Steps, stack and output are bounded, nothing is allocated.
  */
-bool gdbstub_conditions_hold(const struct gdbstub_conditions *conditions,
-                             const struct gdbstub_view *view);
+bool gdbstub_breakpoint_stops(const struct gdbstub_conditions *conditions,
+                              const struct gdbstub_view *view);
 
 /** Sets the sentence that says why; too long a text is cut. NULL is fine. */
 void gdbstub_reason_set(struct gdbstub_reason *reason, const char *format, ...)

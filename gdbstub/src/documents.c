@@ -89,11 +89,8 @@ static int put_target(struct gdbstub *stub, struct gs_buffer *out)
 
 /* ---- threads ---- */
 
-typedef int (*thread_text)(void *ctx, gdbstub_thread thread, char text[GDBSTUB_NAME_MAX]);
-
-/* A text about a thread; empty when the target has none. Always terminated. */
-static void get_text(struct gdbstub *stub, thread_text get, gdbstub_thread thread,
-                     char text[GDBSTUB_NAME_MAX])
+void gs_get_text(struct gdbstub *stub, gs_thread_text get, gdbstub_thread thread,
+                 char text[GDBSTUB_NAME_MAX])
 {
     text[0] = '\0';
     if (get && get(stub->ctx, thread, text) < 0)
@@ -111,11 +108,11 @@ static int put_threads(struct gdbstub *stub, struct gs_buffer *out)
         gs_put_text(out, "<thread id=\"");
         gs_put_thread(stub, out, thread);
         gs_put_text(out, "\"");
-        get_text(stub, stub->ops.thread_name, thread, text);
+        gs_get_text(stub, stub->ops.thread_name, thread, text);
         if (text[0] != '\0')
             put_attribute(out, "name", text);
         gs_put_text(out, ">");
-        get_text(stub, stub->ops.thread_extra, thread, text);
+        gs_get_text(stub, stub->ops.thread_extra, thread, text);
         gs_put_xml(out, text);
         gs_put_text(out, "</thread>\n");
     }

@@ -33,10 +33,13 @@ static bool ops_valid(const struct gdbstub_target_ops *ops)
 {
     bool runs = ops->resume != NULL;
     bool breaks = ops->insert_breakpoint != NULL;
+    bool files = ops->open_file != NULL;
 
     return ops->read_register && ops->read_memory && (ops->run != NULL) == runs &&
            (ops->interrupt != NULL) == runs && (runs || !ops->can_reverse) &&
-           (ops->remove_breakpoint != NULL) == breaks && (ops->clear_breakpoints != NULL) == breaks;
+           (ops->remove_breakpoint != NULL) == breaks &&
+           (ops->clear_breakpoints != NULL) == breaks && (ops->read_file != NULL) == files &&
+           (ops->close_file != NULL) == files;
 }
 
 static bool commands_valid(const struct gdbstub_config *config)
@@ -152,6 +155,7 @@ void gdbstub_reset(struct gdbstub *stub)
     else if (stub->state == GDBSTUB_RUNNING && stub->ops.interrupt(stub->ctx, &stop) == 0)
         stub->stop = stop;
     gs_clear_breakpoints(stub);
+    gs_close_files(stub);
     gs_link_reset(&stub->link);
     gs_clear(&stub->reply);
     stub->peer = (struct gs_peer){0};

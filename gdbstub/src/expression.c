@@ -8,6 +8,7 @@
 
 #define STACK_MAX 64u
 #define OP_END 0x27u
+#define PRINTF_ARGUMENTS_MAX 32u
 
 struct evaluation {
     const struct gdbstub_view *view;
@@ -15,6 +16,7 @@ struct evaluation {
     size_t size;
     size_t next; /* offset of the next byte to execute */
     size_t depth;
+    bool prints; /* a command, not a condition */
     uint64_t stack[STACK_MAX];
 };
 
@@ -234,6 +236,26 @@ OPERATION(op_ref)
     return 0;
 }
 
+/* The operand is the number of arguments and the length of the format, which follows. On the stack
+ * are the arguments, the first one uppermost, then a channel and a function of gdb's. */
+OPERATION(op_printf)
+{
+    size_t count = (size_t)(operand >> 16);
+    size_t length = (size_t)(operand & 0xffff);
+    uint64_t args[PRINTF_ARGUMENTS_MAX];
+
+    (void)op, (void)item;
+    if (!e->prints || count > PRINTF_ARGUMENTS_MAX || length > e->size - e->next ||
+        e->depth < count + 2)
+        return -EINVAL;
+    e->depth -= 2;
+    for (size_t i = 0; i < count; i++)
+        args[i] = e->stack[--e->depth];
+    const uint8_t *format = e->code + e->next;
+    e->next += length;
+    return gs_print_format(e->view, format, length, args, count);
+}
+
 /* ---- the machine ---- */
 
 /* By opcode. What is not here cannot be evaluated: floating point, trace state and tracing. */
@@ -256,6 +278,7 @@ static const struct opcode opcodes[] = {
     [0x28] = {0, 1, 2, 0, op_dup},          [0x29] = {0, 1, 0, 0, op_pop},
     [0x2a] = {1, 1, 1, 0, op_zero_ext},     [0x2b] = {0, 2, 2, 0, op_swap},
     [0x32] = {1, 0, 1, 0, op_pick},         [0x33] = {0, 3, 3, 0, op_rot},
+    [0x34] = {3, 0, 0, 0, op_printf},
 };
 
 /* Executes one instruction; the opcode itself has been taken. */
@@ -278,25 +301,40 @@ static int execute(struct evaluation *e, uint8_t code)
     return ret;
 }
 
-int gs_evaluate(const struct gdbstub_view *view, const uint8_t *code, size_t size, unsigned *steps,
-                uint64_t *value)
+/* Up to the end: 0, or a negative errno. */
+static int run(struct evaluation *e, unsigned *steps)
 {
-    struct evaluation e = {.view = view, .code = code, .size = size};
-
-    while (e.next < e.size) {
-        uint8_t opcode = e.code[e.next++];
-        if (opcode == OP_END) {
-            if (e.depth == 0)
-                return -EINVAL;
-            *value = e.stack[e.depth - 1];
+    while (e->next < e->size) {
+        uint8_t opcode = e->code[e->next++];
+        if (opcode == OP_END)
             return 0;
-        }
         if (*steps == 0)
             return -E2BIG;
         --*steps;
-        int ret = execute(&e, opcode);
+        int ret = execute(e, opcode);
         if (ret < 0)
             return ret;
     }
     return -EINVAL; /* ran off its end */
+}
+
+int gs_evaluate(const struct gdbstub_view *view, const uint8_t *code, size_t size, unsigned *steps,
+                uint64_t *value)
+{
+    struct evaluation e = {.view = view, .code = code, .size = size};
+    int ret = run(&e, steps);
+
+    if (ret < 0)
+        return ret;
+    if (e.depth == 0)
+        return -EINVAL;
+    *value = e.stack[e.depth - 1];
+    return 0;
+}
+
+int gs_carry_out(const struct gdbstub_view *view, const uint8_t *code, size_t size, unsigned *steps)
+{
+    struct evaluation e = {.view = view, .code = code, .size = size, .prints = true};
+
+    return run(&e, steps);
 }

@@ -78,6 +78,15 @@ struct gs_peer {
     bool hwbreak;
     bool error_message; /* takes E.text from every packet */
     bool error_text;    /* takes E.text from most */
+    bool no_resumed;    /* knows the stop reply N */
+    bool lldb;          /* "Exx;text in hex" is its form of errors, "xx" no word for unavailable */
+    bool lists_threads; /* lldb: wants the threads in each stop reply */
+};
+
+/* A file that the client has open; its index is the client's number of it. */
+struct gs_file {
+    bool open;
+    struct gdbstub_file file;
 };
 
 /* A memory search under way. */
@@ -114,6 +123,7 @@ struct gdbstub {
     uint8_t *scratch;          /* packet_size bytes, for one handler */
     struct gs_buffer document; /* of the last qXfer */
     const char *document_of;   /* its object; NULL: none */
+    struct gs_file files[GDBSTUB_FILES_MAX];
 };
 
 /* What a handler did with a packet. */
@@ -145,24 +155,48 @@ int gs_next_thread(const struct gdbstub *stub, gdbstub_thread after, gdbstub_thr
 bool gs_thread_exists(const struct gdbstub *stub, gdbstub_thread thread);
 /* The thread that requests about registers and memory mean. */
 gdbstub_thread gs_general_thread(const struct gdbstub *stub);
+/* The same, or the one that lldb names at the end of a packet (";thread:1;"), where nothing else
+ * may stand. */
+bool gs_take_thread_suffix(const struct gdbstub *stub, struct gs_cursor *args,
+                           gdbstub_thread *thread);
 void gs_put_thread(struct gdbstub *stub, struct gs_buffer *buffer, gdbstub_thread thread);
 
+/* ---- documents.c ---- */
+typedef int (*gs_thread_text)(void *ctx, gdbstub_thread thread, char text[GDBSTUB_NAME_MAX]);
+/* A text about a thread; empty when the target has none. Always terminated. */
+void gs_get_text(struct gdbstub *stub, gs_thread_text get, gdbstub_thread thread,
+                 char text[GDBSTUB_NAME_MAX]);
+
 /* ---- run.c ---- */
+/* The signal that a stop shows. */
+unsigned gs_signal_of(const struct gdbstub_stop *stop);
 void gs_interrupt(struct gdbstub *stub);
 void gs_run_slice(struct gdbstub *stub);
 void gs_clear_breakpoints(struct gdbstub *stub);
 /* Puts the stop reply for stub->stop into stub->reply. */
 void gs_put_stop(struct gdbstub *stub);
 
+/* ---- files.c ---- */
+void gs_close_files(struct gdbstub *stub);
+
 /* ---- registers.c ---- */
+void gs_put_register(struct gdbstub *stub, gdbstub_thread thread, size_t index);
 void gs_put_expedited(struct gdbstub *stub, gdbstub_thread thread);
 
-/* ---- expression.c: 0 and the value, or a negative errno; *steps is used up ---- */
+/* ---- format.c: what a command prints, as C's printf does; 0 or a negative errno ---- */
+int gs_print_format(const struct gdbstub_view *view, const uint8_t *format, size_t size,
+                    const uint64_t *args, size_t count);
+
+/* ---- expression.c: 0 or a negative errno; *steps is used up ---- */
 int gs_evaluate(const struct gdbstub_view *view, const uint8_t *code, size_t size, unsigned *steps,
                 uint64_t *value);
+/* A command leaves no value; what it prints goes to view->console. */
+int gs_carry_out(const struct gdbstub_view *view, const uint8_t *code, size_t size,
+                 unsigned *steps);
 
 /* ---- condition.c ---- */
-/* Takes all that is left into `bytes`, of GDBSTUB_CONDITIONS_MAX. Returns 0, -EINVAL or -E2BIG. */
+/* Takes all that is left, conditions and commands, into `bytes`, of GDBSTUB_CONDITIONS_MAX.
+ * Returns 0, -EINVAL or -E2BIG. */
 int gs_take_conditions(struct gs_cursor *args, uint8_t *bytes,
                        struct gdbstub_conditions *conditions);
 
@@ -225,10 +259,21 @@ enum gs_answer gs_start_no_ack(struct gdbstub *stub, struct gs_cursor args);
 enum gs_answer gs_accepted(struct gdbstub *stub, struct gs_cursor args);
 enum gs_answer gs_attached(struct gdbstub *stub, struct gs_cursor args);
 enum gs_answer gs_offsets(struct gdbstub *stub, struct gs_cursor args);
+enum gs_answer gs_monitor(struct gdbstub *stub, struct gs_cursor args);
+enum gs_answer gs_xfer(struct gdbstub *stub, struct gs_cursor args);
+
+enum gs_answer gs_file_set_process(struct gdbstub *stub, struct gs_cursor args);
+enum gs_answer gs_file_open(struct gdbstub *stub, struct gs_cursor args);
+enum gs_answer gs_file_read(struct gdbstub *stub, struct gs_cursor args);
+enum gs_answer gs_file_status(struct gdbstub *stub, struct gs_cursor args);
+enum gs_answer gs_file_close(struct gdbstub *stub, struct gs_cursor args);
+
+enum gs_answer gs_error_strings(struct gdbstub *stub, struct gs_cursor args);
+enum gs_answer gs_list_threads(struct gdbstub *stub, struct gs_cursor args);
 enum gs_answer gs_host_info(struct gdbstub *stub, struct gs_cursor args);
 enum gs_answer gs_process_info(struct gdbstub *stub, struct gs_cursor args);
 enum gs_answer gs_region_info(struct gdbstub *stub, struct gs_cursor args);
-enum gs_answer gs_monitor(struct gdbstub *stub, struct gs_cursor args);
-enum gs_answer gs_xfer(struct gdbstub *stub, struct gs_cursor args);
+enum gs_answer gs_threads_info(struct gdbstub *stub, struct gs_cursor args);
+enum gs_answer gs_thread_stop_info(struct gdbstub *stub, struct gs_cursor args);
 
 #endif

@@ -48,44 +48,77 @@ void gdbstub_console_print(struct gdbstub_console *console, const char *format, 
                               (size_t)size < sizeof(text) ? (size_t)size : sizeof(text) - 1);
 }
 
-static void print_help(const struct gdbstub *stub, struct gdbstub_console *console)
+static bool begins_with(const char *name, const char *word, size_t size)
 {
-    int width = (int)strlen("help");
+    return strncmp(name, word, size) == 0;
+}
+
+/* The commands that begin with a word; returns how many. */
+static size_t print_help(const struct gdbstub *stub, const char *word, size_t word_size,
+                         struct gdbstub_console *console)
+{
+    int width = (int)strlen("help [COMMAND]");
+    size_t printed = 0;
 
     for (size_t i = 0; i < stub->command_count; i++) {
         const struct gdbstub_command *command = &stub->commands[i];
         size_t size = strlen(command->name) + (command->usage ? strlen(command->usage) + 1 : 0);
         width = size < 48 && (int)size > width ? (int)size : width;
     }
-    gdbstub_console_print(console, "%-*s  %s\n", width, "help", "this list");
+    if (word_size == 0)
+        gdbstub_console_print(console, "%-*s  %s\n", width, "help [COMMAND]",
+                              "this list, or what begins like that");
     for (size_t i = 0; i < stub->command_count; i++) {
         const struct gdbstub_command *command = &stub->commands[i];
         char left[128];
+        if (!begins_with(command->name, word, word_size))
+            continue;
         snprintf(left, sizeof(left), "%s%s%s", command->name, command->usage ? " " : "",
                  command->usage ? command->usage : "");
         gdbstub_console_print(console, "%-*s  %s\n", width, left, command->help);
+        printed++;
     }
+    return printed;
 }
 
-/* The command that a word means, in full or by a prefix of its own; NULL otherwise. */
+/* The command that a word means, in full or by a prefix of its own; NULL otherwise, and then
+ * *matches says whether it could have meant several. */
 static const struct gdbstub_command *find_command(const struct gdbstub *stub, const char *word,
-                                                  size_t size, bool *ambiguous)
+                                                  size_t size, size_t *matches)
 {
     const struct gdbstub_command *found = NULL;
 
-    *ambiguous = false;
+    *matches = 0;
     for (size_t i = 0; i < stub->command_count; i++) {
         const char *name = stub->commands[i].name;
-        if (strncmp(name, word, size) != 0)
+        if (!begins_with(name, word, size))
             continue;
-        if (strlen(name) == size) {
-            *ambiguous = false;
-            return &stub->commands[i];
-        }
-        *ambiguous = *ambiguous || found;
+        ++*matches;
         found = &stub->commands[i];
+        if (strlen(name) == size)
+            return found;
     }
-    return *ambiguous ? NULL : found;
+    return *matches == 1 ? found : NULL;
+}
+
+static int refuse_word(const struct gdbstub *stub, const char *word, size_t size, size_t matches,
+                       struct gdbstub_reason *reason)
+{
+    int shown = size < 32 ? (int)size : 32;
+    char candidates[128] = "";
+
+    for (size_t i = 0; matches > 0 && i < stub->command_count; i++) {
+        size_t used = strlen(candidates);
+        if (begins_with(stub->commands[i].name, word, size))
+            snprintf(candidates + used, sizeof(candidates) - used, " %s", stub->commands[i].name);
+    }
+    if (matches > 0)
+        gdbstub_reason_set(reason, "ambiguous monitor command \"%.*s\":%s", shown, word,
+                           candidates);
+    else
+        gdbstub_reason_set(reason, "unknown monitor command \"%.*s\"; see \"monitor help\"", shown,
+                           word);
+    return -EINVAL;
 }
 
 static int run_line(struct gdbstub *stub, char *line, struct gdbstub_console *console,
@@ -96,21 +129,20 @@ static int run_line(struct gdbstub *stub, char *line, struct gdbstub_console *co
     size_t size = strcspn(word, blanks);
     char *args = word + size + strspn(word + size, blanks);
     size_t args_size = strlen(args);
-    bool ambiguous = false;
+    size_t matches;
 
     while (args_size > 0 && strchr(blanks, args[args_size - 1]))
         args[--args_size] = '\0';
     if (size == 0 || (size == 4 && memcmp(word, "help", 4) == 0)) {
-        print_help(stub, console);
-        return 0;
+        args_size = strcspn(args, blanks);
+        if (print_help(stub, args, args_size, console) > 0 || args_size == 0)
+            return 0;
+        return refuse_word(stub, args, args_size, 0, reason);
     }
 
-    const struct gdbstub_command *command = find_command(stub, word, size, &ambiguous);
-    if (!command) {
-        gdbstub_reason_set(reason, "%s monitor command \"%.*s\"; see \"monitor help\"",
-                           ambiguous ? "ambiguous" : "unknown", size < 64 ? (int)size : 64, word);
-        return -EINVAL;
-    }
+    const struct gdbstub_command *command = find_command(stub, word, size, &matches);
+    if (!command)
+        return refuse_word(stub, word, size, matches, reason);
     return command->run(stub->ctx, args, console, reason);
 }
 

@@ -19,11 +19,16 @@ static const struct packet words[] = {
     {"!", gs_extended, false},
     {"?", gs_status, false},
     {"D", gs_detach, false},
+    {"QEnableErrorStrings", gs_error_strings, false},
+    {"QListThreadsInStopReply", gs_list_threads, false},
     {"QPassSignals", gs_accepted, false},
     {"QStartNoAckMode", gs_start_no_ack, false},
+    {"QThreadEvents", gs_accepted, false},
+    {"QThreadSuffixSupported", gs_accepted, false},
     {"bc", gs_reverse_continue, true},
     {"bs", gs_reverse_step, true},
     {"g", gs_read_registers, true},
+    {"jThreadsInfo", gs_threads_info, true},
     {"k", gs_kill, false},
     {"qAttached", gs_attached, false},
     {"qC", gs_current_thread, true},
@@ -42,6 +47,11 @@ static const struct packet words[] = {
     {"vAttach", gs_vattach, false},
     {"vCont", gs_vcont, true},
     {"vCont?", gs_vcont_query, false},
+    {"vFile:close", gs_file_close, false},
+    {"vFile:fstat", gs_file_status, false},
+    {"vFile:open", gs_file_open, false},
+    {"vFile:pread", gs_file_read, false},
+    {"vFile:setfs", gs_file_set_process, false},
     {"vKill", gs_vkill, false},
     {"vRun", gs_vrun, false},
 };
@@ -62,6 +72,7 @@ static const struct packet prefixes[] = {
     {"c", gs_continue, true},
     {"m", gs_read_memory, true},
     {"p", gs_read_register, true},
+    {"qThreadStopInfo", gs_thread_stop_info, true},
     {"s", gs_step, true},
     {"x", gs_read_memory_binary, true},
     {"z", gs_remove, true},
@@ -138,12 +149,18 @@ static enum gs_answer reply_error(struct gdbstub *stub, bool text, int error,
 {
     unsigned number = (unsigned)(error < 0 ? -error : error);
 
+    bool why = reason && reason->text[0] != '\0';
+
     gs_clear(&stub->reply);
-    if (text && reason && reason->text[0] != '\0') {
+    if (text && why) {
         gs_put_text(&stub->reply, "E.");
         gs_put_text(&stub->reply, reason->text);
-    } else {
-        gs_put_format(&stub->reply, "E%02x", number > 0 && number <= UINT8_MAX ? number : 1);
+        return GS_REPLY;
+    }
+    gs_put_format(&stub->reply, "E%02x", number > 0 && number <= UINT8_MAX ? number : 1);
+    if (why && stub->peer.lldb) {
+        gs_put_text(&stub->reply, ";");
+        gs_put_hex(&stub->reply, reason->text, strlen(reason->text));
     }
     return GS_REPLY;
 }

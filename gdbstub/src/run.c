@@ -25,6 +25,7 @@ static const struct {
     [GDBSTUB_STOP_SIGNAL] = {GS_SIGTRAP, ""},
     [GDBSTUB_STOP_EXITED] = {0, ""},
     [GDBSTUB_STOP_TERMINATED] = {GS_SIGABRT, ""},
+    [GDBSTUB_STOP_NO_RESUMED] = {0, ""},
 };
 
 /* ---- stop replies ---- */
@@ -57,10 +58,29 @@ static void put_reason(struct gdbstub *stub)
         gs_put_format(&stub->reply, "%llx;", (unsigned long long)stop->address);
 }
 
+/* lldb saves a question that way. */
+static void put_thread_list(struct gdbstub *stub)
+{
+    gdbstub_thread thread = 0;
+    const char *before = "threads:";
+
+    while (gs_next_thread(stub, thread, &thread) == 1) {
+        gs_put_text(&stub->reply, before);
+        gs_put_thread(stub, &stub->reply, thread);
+        before = ",";
+    }
+    gs_put_text(&stub->reply, ";");
+}
+
+unsigned gs_signal_of(const struct gdbstub_stop *stop)
+{
+    return (stop->signal > 0 ? (unsigned)stop->signal : stop_kinds[stop->kind].signal) & 0xff;
+}
+
 void gs_put_stop(struct gdbstub *stub)
 {
     struct gdbstub_stop *stop = &stub->stop;
-    unsigned signal = stop->signal > 0 ? (unsigned)stop->signal : stop_kinds[stop->kind].signal;
+    unsigned signal = gs_signal_of(stop);
 
     if (stop->kind == GDBSTUB_STOP_EXITED || stop->kind == GDBSTUB_STOP_TERMINATED) {
         put_end(stub, stop->kind == GDBSTUB_STOP_EXITED ? 'W' : 'X',
@@ -68,12 +88,19 @@ void gs_put_stop(struct gdbstub *stub)
         return;
     }
 
+    if (stop->kind == GDBSTUB_STOP_NO_RESUMED && stub->peer.no_resumed) {
+        gs_put_text(&stub->reply, "N");
+        return;
+    }
+
     gdbstub_thread thread = gs_general_thread(stub);
-    gs_put_format(&stub->reply, "T%02x", signal & 0xff);
+    gs_put_format(&stub->reply, "T%02x", signal);
     gs_put_expedited(stub, thread);
     gs_put_text(&stub->reply, "thread:");
     gs_put_thread(stub, &stub->reply, thread);
     gs_put_text(&stub->reply, ";");
+    if (stub->peer.lists_threads)
+        put_thread_list(stub);
     put_reason(stub);
 }
 
@@ -83,7 +110,7 @@ static void accept_stop(struct gdbstub *stub, const struct gdbstub_stop *stop)
     gdbstub_thread before = gs_general_thread(stub);
 
     stub->stop = *stop;
-    if ((unsigned)stop->kind > GDBSTUB_STOP_TERMINATED)
+    if ((unsigned)stop->kind > GDBSTUB_STOP_NO_RESUMED)
         stub->stop.kind = GDBSTUB_STOP_SIGNAL;
     if (stop->thread <= 0)
         stub->stop.thread = before;
@@ -129,9 +156,11 @@ static void end_run(struct gdbstub *stub, const struct gdbstub_stop *stop)
 
 void gs_run_slice(struct gdbstub *stub)
 {
+    struct gdbstub_console console = {.stub = stub};
     struct gdbstub_stop stop = {0};
-    int ret = stub->ops.run(stub->ctx, &stop);
+    int ret = stub->ops.run(stub->ctx, &console, &stop);
 
+    gs_console_flush(&console);
     if (ret == 0)
         return;
     if (ret < 0)

@@ -40,6 +40,30 @@ gdbstub_thread gs_general_thread(const struct gdbstub *stub)
     return gs_next_thread(stub, 0, &first) == 1 ? first : ONLY_THREAD;
 }
 
+bool gs_take_thread_suffix(const struct gdbstub *stub, struct gs_cursor *args,
+                           gdbstub_thread *thread)
+{
+    static const char key[] = "thread:";
+    struct gs_cursor at = *args;
+    gdbstub_thread named = 0;
+
+    *thread = gs_general_thread(stub);
+    if (gs_left(&at) == 0)
+        return true;
+    gs_take(&at, ';');
+    for (const char *c = key; *c != '\0'; c++) {
+        if (!gs_take(&at, *c))
+            return false;
+    }
+    if (!gs_take_thread(&at, &named))
+        return false;
+    gs_take(&at, ';');
+    if (gs_left(&at) > 0 || !gs_thread_exists(stub, named))
+        return false;
+    *thread = named;
+    return true;
+}
+
 void gs_put_thread(struct gdbstub *stub, struct gs_buffer *buffer, gdbstub_thread thread)
 {
     if (stub->peer.multiprocess)

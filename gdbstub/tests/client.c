@@ -122,6 +122,22 @@ const char *client_ask(struct client *client, const char *body)
     return client_ask_bytes(client, body, strlen(body));
 }
 
+const char *client_console(struct client *client)
+{
+    static char text[RAW_MAX];
+    size_t size = 0;
+
+    while (client_next(client) && client->reply[0] == 'O' && client->reply[1] != 'K') {
+        for (size_t i = 1; i + 1 < client->reply_size; i += 2) {
+            unsigned byte;
+            assert_int_equal(sscanf(client->reply + i, "%2x", &byte), 1);
+            text[size++] = (char)byte;
+        }
+    }
+    text[size] = '\0';
+    return text;
+}
+
 void client_hello(struct client *client)
 {
     client_ask(client, "qSupported:multiprocess+;swbreak+;hwbreak+;qRelocInsn+;fork-events+;"

@@ -50,6 +50,9 @@ const char *client_ask(struct client *client, const char *body);
 /* As above for a body with zero bytes. */
 const char *client_ask_bytes(struct client *client, const void *body, size_t size);
 
+/* Takes what is printed (packets O…) and the packet after it, which is left in client->reply. */
+const char *client_console(struct client *client);
+
 /* Negotiates as gdb 13 does. */
 void client_hello(struct client *client);
 

@@ -115,9 +115,12 @@ static int fake_resume(void *ctx, const struct gdbstub_resume *request,
     return refuse(fake, reason);
 }
 
-static int fake_run(void *ctx, struct gdbstub_stop *stop)
+static int fake_run(void *ctx, struct gdbstub_console *console, struct gdbstub_stop *stop)
 {
     struct fake *fake = ctx;
+
+    if (fake->chatter)
+        gdbstub_console_print(console, "%s", fake->chatter);
 
     fake->runs++;
     if (fake->run_error)
@@ -208,6 +211,47 @@ static int fake_next_region(void *ctx, uint64_t address, struct gdbstub_region *
     return 0;
 }
 
+static int fake_find_mapping(void *ctx, gdbstub_thread thread, uint64_t address,
+                             struct gdbstub_mapping *mapping)
+{
+    (void)ctx, (void)thread;
+    if (address == 0xbad)
+        return -EIO;
+    *mapping = (struct gdbstub_mapping){address & ~UINT64_C(0xfff), address | 0xfff, true, false,
+                                        address < 0x10000};
+    return 0;
+}
+
+static int fake_open_file(void *ctx, const char *path, struct gdbstub_file *file)
+{
+    struct fake *fake = ctx;
+
+    if (strcmp(path, "/boot/vmlinux") != 0)
+        return -ENOENT;
+    fake->files_open++;
+    *file = (struct gdbstub_file){fake, FAKE_FILE_SIZE};
+    return 0;
+}
+
+static int fake_read_file(void *ctx, const struct gdbstub_file *file, uint64_t offset, void *bytes,
+                          size_t size, size_t *got)
+{
+    if (file->handle != ctx)
+        return -EBADF;
+    *got = 0;
+    for (; *got < size && offset < FAKE_FILE_SIZE; ++*got)
+        ((uint8_t *)bytes)[*got] = (uint8_t)(offset++ * 3);
+    return 0;
+}
+
+static void fake_close_file(void *ctx, const struct gdbstub_file *file)
+{
+    struct fake *fake = ctx;
+
+    (void)file;
+    fake->files_open--;
+}
+
 void fake_announce(void *ctx, const struct gdbstub_stop *stop, struct gdbstub_console *console)
 {
     struct fake *fake = ctx;
@@ -286,6 +330,10 @@ void fake_init(struct fake *fake)
         .exec_file = fake_exec_file,
         .offsets = fake_offsets,
         .next_region = fake_next_region,
+        .find_mapping = fake_find_mapping,
+        .open_file = fake_open_file,
+        .read_file = fake_read_file,
+        .close_file = fake_close_file,
     };
     fake->description = (struct gdbstub_description){
         .architecture = "i386:x86-64",

@@ -4,6 +4,7 @@
 
 #include "gdbstub.h"
 
+#define FAKE_FILE_SIZE 0x12345u
 #define FAKE_MEMORY 0x10000u
 #define FAKE_MEMORY_SIZE 0x9000u
 
@@ -20,7 +21,8 @@ struct fake {
     int resumes;
     struct gdbstub_resume request;
     int runs;
-    int runs_needed; /* run reports `stop` in this call; 0: never */
+    const char *chatter; /* run prints this */
+    int runs_needed;     /* run reports `stop` in this call; 0: never */
     int run_error;
     struct gdbstub_stop stop;
     int interrupts;
@@ -31,6 +33,7 @@ struct fake {
     int announces;
     struct gdbstub_breakpoint breakpoint; /* the last one; its conditions are those below */
     uint8_t conditions[GDBSTUB_CONDITIONS_MAX];
+    int files_open;       /* of /boot/vmlinux, FAKE_FILE_SIZE bytes: byte n is n * 3 */
     size_t monitor_bytes; /* how much `monitor flood` prints */
     char monitor_args[64];
 };

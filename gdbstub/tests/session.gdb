@@ -82,6 +82,16 @@ delete
 break *0x1009 if *(char *) 0x3000 == 5
 continue
 delete
+# Breakpoints that print and do not stop, in both directions.
+set dprintf-style agent
+dprintf *0x1009,"store: rax %d, %05x, \"%s\"\n",$rax,$rcx,(char *) 0x2010
+dprintf *0x1018,"loop %d\n",$rdx
+condition $bpnum $rdx > 97
+monitor goto 0
+maintenance flush register-cache
+continue
+reverse-continue
+delete
 # Bigger moves.
 advance *0x1015
 set exec-direction reverse

@@ -43,7 +43,7 @@ static bool holds(void)
 {
     const struct gdbstub_view view = fake_view(&fake);
 
-    return gdbstub_conditions_hold(&fake.breakpoint.conditions, &view);
+    return gdbstub_breakpoint_stops(&fake.breakpoint.conditions, &view);
 }
 
 #define MINUS(n) "25fffffffffffffff" n
@@ -260,8 +260,14 @@ static void they_are_parsed_strictly(void **state)
         ";;X3,220027",
         ";X3,22002700",
         ";X-1,22",
-        ";X3,220027;cmds:0,X1,27",
-        ";cmds:0,X1,27",
+        ";X3,220027;cmds:",
+        ";cmds:0",
+        ";cmds:0,",
+        ";cmds:,X1,27",
+        ";cmds:0,X1,27;",
+        ";cmds:0,X2,27",
+        ";cmds:0,X1,27;cmds:0,X1,27",
+        ";cmd:0,X1,27",
         ";X3,220027Y3,220027",
         ";Xffffffffffffffff,220027",
         ";X8000000000000003,220027",
@@ -281,7 +287,7 @@ static void their_length_is_bounded(void **state)
 {
     static char code[2 * GDBSTUB_CONDITIONS_MAX];
     static char body[2 * GDBSTUB_CONDITIONS_MAX + 64];
-    const size_t most = GDBSTUB_CONDITIONS_MAX - 2;
+    const size_t most = GDBSTUB_CONDITIONS_MAX - 3;
 
     (void)state;
     memset(code, '2', sizeof(code) - 1);

@@ -232,8 +232,8 @@ static void hostile_expressions(void **state)
         for (size_t i = 0; i < size; i++)
             at += snprintf(body + at, sizeof(body) - (size_t)at, "%02x", code[i]);
         assert_reply(&client, body, "OK");
-        bool hit = gdbstub_conditions_hold(&fake.breakpoint.conditions, &view);
-        assert_int_equal(gdbstub_conditions_hold(&fake.breakpoint.conditions, &view), hit);
+        bool hit = gdbstub_breakpoint_stops(&fake.breakpoint.conditions, &view);
+        assert_int_equal(gdbstub_breakpoint_stops(&fake.breakpoint.conditions, &view), hit);
         held += hit;
     }
     /* Not all of them may break off at once. */

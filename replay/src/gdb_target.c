@@ -196,12 +196,16 @@ static void fill_stop(const struct xrw_gdb_target *target, const struct xrw_hit 
     }
 }
 
-static int run(void *ctx, struct gdbstub_stop *stop)
+static int run(void *ctx, struct gdbstub_console *console, struct gdbstub_stop *stop)
 {
     struct xrw_gdb_target *target = ctx;
     struct xrw_error err;
-    int ret = xrw_search_slice(target->search, &target->hit, &err);
 
+    target->console = console;
+    int ret;
+
+    ret = xrw_search_slice(target->search, &target->hit, &err);
+    target->console = NULL;
     if (ret > 0)
         fill_stop(target, &target->hit, stop);
     if (ret < 0)
@@ -287,9 +291,10 @@ static bool conditions_hold(void *ctx, const struct gdbstub_conditions *conditio
                                       .read_register = register_there,
                                       .read_memory = memory_there,
                                       .ctx = &place,
-                                      .thread = xrw_gdb_thread(exit->vcpu)};
+                                      .thread = xrw_gdb_thread(exit->vcpu),
+                                      .console = target->console};
 
-    return gdbstub_conditions_hold(conditions, &view);
+    return gdbstub_breakpoint_stops(conditions, &view);
 }
 
 static int stopper_kind(enum gdbstub_breakpoint_type type, enum xrw_stopper_kind *kind)

@@ -24,6 +24,7 @@ struct xrw_gdb_target {
     bool fxsave_known;
     uint8_t fxsave[XRW_FXSAVE_BYTES];
     struct xrw_hit hit; /* the last */
+    struct gdbstub_console *console; /* during a slice of a search */
     struct xrw_error trouble;
 };
 
