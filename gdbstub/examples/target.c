@@ -166,6 +166,13 @@ static int target_interrupt(void *ctx, struct gdbstub_stop *stop)
     return 0;
 }
 
+static int target_restart(void *ctx, struct gdbstub_reason *reason)
+{
+    (void)reason;
+    machine_init(&((struct target *)ctx)->machine);
+    return 0;
+}
+
 /* ---- breakpoints ---- */
 
 static bool same(const struct gdbstub_breakpoint *a, const struct gdbstub_breakpoint *b)
@@ -263,6 +270,7 @@ static const struct gdbstub_target_ops ops = {
     .insert_breakpoint = target_insert,
     .remove_breakpoint = target_remove,
     .clear_breakpoints = target_clear,
+    .restart = target_restart,
     .checks_conditions = true,
 };
 
