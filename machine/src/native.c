@@ -31,7 +31,20 @@ struct native_cache {
     uint32_t *slots;   /* open addressing: entry number + 1, 0: free */
     size_t slot_count; /* a power of two */
     struct native_cache *outer;
+    native_resolve extra;
+    void *extra_ctx;
 };
+
+void native_cache_set_extra(struct native_cache *cache, native_resolve resolve, void *ctx)
+{
+    cache->extra = resolve;
+    cache->extra_ctx = ctx;
+}
+
+bool native_cache_resolve_extra(const struct native_cache *cache, uint64_t rip, uint64_t *go_on)
+{
+    return cache->extra && cache->extra(cache->extra_ctx, rip, go_on);
+}
 
 struct native_cache *native_cache_outer(const struct native_cache *cache)
 {
@@ -48,25 +61,28 @@ static struct entry *entry_at(const struct native_cache *cache, size_t number)
     return &cache->chunks[number / CHUNK_ENTRIES][number % CHUNK_ENTRIES];
 }
 
-static int map_code(struct native_cache *cache)
+int native_map_code(size_t bytes, uint8_t **writable, uint8_t **executable)
 {
     int fd = memfd_create("xenrewind-code", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
     int error = 0;
-    void *writable = MAP_FAILED, *executable = MAP_FAILED;
-    if (ftruncate(fd, (off_t)cache->code_bytes) == 0) {
-        writable = mmap(NULL, cache->code_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        executable = mmap(NULL, cache->code_bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    void *write = MAP_FAILED, *execute = MAP_FAILED;
+    if (ftruncate(fd, (off_t)bytes) == 0) {
+        write = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        execute = mmap(NULL, bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
     }
-    if (writable == MAP_FAILED || executable == MAP_FAILED)
+    if (write == MAP_FAILED || execute == MAP_FAILED)
         error = -errno;
     close(fd);
-    if (writable != MAP_FAILED)
-        cache->writable = writable;
-    if (executable != MAP_FAILED)
-        cache->executable = executable;
-    return error;
+    if (error) {
+        if (write != MAP_FAILED)
+            munmap(write, bytes);
+        return error;
+    }
+    *writable = write;
+    *executable = execute;
+    return 0;
 }
 
 int native_cache_create(struct native_cache **cache, size_t code_bytes)
@@ -81,7 +97,7 @@ int native_cache_create(struct native_cache **cache, size_t code_bytes)
     made->slots = calloc(made->slot_count, sizeof(*made->slots));
     made->chunks = calloc(MAX_CHUNKS, sizeof(struct entry *));
     if (made->slots && made->chunks)
-        error = map_code(made);
+        error = native_map_code(made->code_bytes, &made->writable, &made->executable);
     if (error) {
         native_cache_destroy(made);
         return error;

@@ -27,8 +27,7 @@ struct native_state {
     uint32_t mxcsr;      /* the guest's; reserved bits are never set */
     uint32_t host_mxcsr; /* set by native_state_init() */
     uint32_t reserved2;
-    uint64_t k[8];       /* AVX-512 mask registers */
-    uint64_t scratch[5]; /* of generated code */
+    uint64_t k[8]; /* AVX-512 mask registers */
     _Alignas(64) uint8_t zmm[32][64];
     /* x87 and MMX as FXSAVE stores them in 64-bit mode; its XMM and MXCSR fields mean nothing. */
     _Alignas(64) uint8_t fx[512];
@@ -95,6 +94,14 @@ void native_cache_destroy(struct native_cache *cache);
 /* Forget all thunks; every pointer to one becomes invalid. */
 void native_cache_reset(struct native_cache *cache);
 
+/*
+ * Memory for a structure that begins with a native_state, zeroed and aligned to 64 bytes, of which
+ * the translator's registers and a stack for signal handlers lie below: translated code has the
+ * host's stack pointer there.  NULL: no memory.  native_state_free() accepts NULL.
+ */
+void *native_state_allocate(size_t bytes);
+void native_state_free(void *state, size_t bytes);
+
 /* Registers as after reset (flags clear, MXCSR 1f80, FNINIT), all others 0. */
 void native_state_init(struct native_state *state);
 
@@ -118,8 +125,9 @@ int native_compile(struct native_cache *cache, const ZydisDecodedInstruction *in
 
 /*
  * Claim this thread for the cache's code: from now to native_leave() faults in thunks are caught
- * (SIGFPE, SIGSEGV, SIGBUS, SIGILL; handlers are put in front of those there).  Other caches may be claimed meanwhile, not the same again; each enter has its leave,
- * last one first.  Returns 0 or a negative errno.
+ * (SIGFPE, SIGSEGV, SIGBUS, SIGILL; handlers are put in front of those there).  Other caches may be
+ * claimed meanwhile, not the same again; each enter has its leave, last one first.  Returns 0 or a
+ * negative errno.
  */
 int native_enter(struct native_cache *cache);
 void native_leave(struct native_cache *cache);

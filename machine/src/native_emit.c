@@ -34,6 +34,8 @@ static void emit_vmovdqu64(struct emit *e, bool store, unsigned reg, unsigned ba
     emit1(e, 0x48); /* 512 bits, no mask */
     emit1(e, store ? 0x7f : 0x6f);
     emit1(e, 0x80 | (reg & 7) << 3 | (base & 7));
+    if ((base & 7) == 4)
+        emit1(e, 0x24);
     emit4(e, (uint32_t)disp);
 }
 

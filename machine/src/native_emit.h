@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writing x86-64 machine code.  Registers are numbered as the hardware does.  A base register is
- * any but rsp and r12 (whose encoding needs a SIB byte).  Nothing checks for space: the caller
- * has made sure of it.  Source: Intel SDM, "Instruction Format".
+ * Writing x86-64 machine code.  Registers are numbered as the hardware does.  Nothing checks for
+ * space: the caller has made sure of it.  Source: Intel SDM, "Instruction Format".
  */
 #ifndef XRW_NATIVE_EMIT_H
 #define XRW_NATIVE_EMIT_H
@@ -45,9 +44,13 @@ static inline void emit_address(struct emit *e, unsigned reg, unsigned base, int
 {
     if (disp >= -128 && disp < 128) {
         emit1(e, 0x40 | (reg & 7) << 3 | (base & 7));
+        if ((base & 7) == 4)
+            emit1(e, 0x24);
         emit1(e, (unsigned)disp & 0xff);
     } else {
         emit1(e, 0x80 | (reg & 7) << 3 | (base & 7));
+        if ((base & 7) == 4)
+            emit1(e, 0x24);
         emit4(e, (uint32_t)disp);
     }
 }

@@ -47,12 +47,13 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 {
     ucontext_t *ucontext = context;
     greg_t *regs = ucontext->uc_mcontext.gregs;
-    uint64_t go_on;
+    uint64_t go_on, rip = (uint64_t)regs[REG_RIP];
+    bool guest = is_guest_fault(regs[REG_TRAPNO]);
     for (const struct native_cache *cache = claimed; cache; cache = native_cache_outer(cache)) {
-        if (!is_guest_fault(regs[REG_TRAPNO]) ||
-            !native_cache_resolve(cache, (uint64_t)regs[REG_RIP], &go_on))
+        if (guest && native_cache_resolve(cache, rip, &go_on))
+            regs[REG_RAX] = NATIVE_FAULT | regs[REG_TRAPNO];
+        else if (!guest || !native_cache_resolve_extra(cache, rip, &go_on))
             continue;
-        regs[REG_RAX] = NATIVE_FAULT | regs[REG_TRAPNO];
         regs[REG_RIP] = (greg_t)go_on;
         return;
     }

@@ -92,6 +92,15 @@ struct native_layout {
 void native_generate(uint8_t *code, const struct native_use *use, const struct native_roles *roles,
                      const struct native_form *form, struct native_layout *layout);
 
+/* Map bytes of code twice.  Returns 0 or a negative errno. */
+int native_map_code(size_t bytes, uint8_t **writable, uint8_t **executable);
+
+/* More code whose faults are caught while the cache is claimed: resolve says where one at rip goes
+ * on, no register changed, or false. */
+typedef bool (*native_resolve)(void *ctx, uint64_t rip, uint64_t *go_on);
+void native_cache_set_extra(struct native_cache *cache, native_resolve resolve, void *ctx);
+bool native_cache_resolve_extra(const struct native_cache *cache, uint64_t rip, uint64_t *go_on);
+
 /* For the fault handler: is rip inside the cache's code, and where does a fault there go on? */
 bool native_cache_resolve(const struct native_cache *cache, uint64_t rip, uint64_t *go_on);
 

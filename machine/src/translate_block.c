@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Making, finding, chaining and forgetting blocks. */
+#include "translate_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What the largest block can take. */
+#define BLOCK_ROOM 32768u
+
+bool translate_grow(void *array, uint32_t count, uint32_t *room, size_t element)
+{
+    void *old;
+    if (count < *room)
+        return true;
+    memcpy(&old, array, sizeof(old));
+    uint32_t wanted = *room ? *room * 2 : 1024;
+    void *grown = realloc(old, wanted * element);
+    if (!grown)
+        return false;
+    memcpy(array, &grown, sizeof(grown));
+    *room = wanted;
+    return true;
+}
+
+uint32_t translate_offset(const struct translate *translate, const uint8_t *at)
+{
+    return (uint32_t)(at - translate->writable);
+}
+
+/* There is room: translate_block() made it before it began. */
+uint32_t translate_add_site(struct translate *translate, const struct translate_site *site)
+{
+    translate->sites[translate->site_count] = *site;
+    return translate->site_count++;
+}
+
+static bool make_room(struct translate *translate)
+{
+    const uint32_t sites = 6 * MAX_BLOCK_INSNS; /* no instruction has more than 3 */
+    return translate_grow(&translate->sites, translate->site_count + sites, &translate->site_room,
+                          sizeof(*translate->sites)) &&
+           translate_grow(&translate->blocks, translate->block_count, &translate->block_room,
+                          sizeof(*translate->blocks)) &&
+           translate_grow(&translate->faults, translate->fault_count + MAX_BLOCK_INSNS,
+                          &translate->fault_room, sizeof(*translate->faults));
+}
+
+static size_t bucket_of(uint64_t rip, unsigned mode)
+{
+    return (size_t)((rip ^ rip >> 14 ^ (uint64_t)mode << 7) & (BUCKETS - 1));
+}
+
+static size_t frame_bucket(uint64_t gfn)
+{
+    return (size_t)(gfn & (BUCKETS - 1));
+}
+
+static struct translate_block *find(struct translate *translate, uint64_t rip, uint64_t gfn,
+                                    unsigned mode)
+{
+    uint32_t number = translate->buckets[bucket_of(rip, mode)];
+    while (number) {
+        struct translate_block *block = &translate->blocks[number - 1];
+        if (!block->dead && block->rip == rip && block->gfn == gfn && block->mode == mode)
+            return block;
+        number = block->next;
+    }
+    return NULL;
+}
+
+/* Instructions until one ends the block; the code after it leaves for the next one. */
+static void emit_insns(struct block_emit *b, const uint8_t *code, unsigned bytes)
+{
+    uint64_t first = b->rip;
+    enum outcome outcome = OUTCOME_NEXT;
+    while (outcome == OUTCOME_NEXT && b->done < MAX_BLOCK_INSNS) {
+        struct insn insn;
+        unsigned at = (unsigned)(b->rip - first);
+        insn.bytes = code + at;
+        outcome = OUTCOME_UNKNOWN;
+        if (at < bytes && ZYAN_SUCCESS(native_decode(&b->translate->decoder, insn.bytes, bytes - at,
+                                                     &insn.insn, insn.operands)))
+            outcome = translate_insn(b, &insn);
+        if (outcome == OUTCOME_UNKNOWN)
+            break;
+        b->done++;
+        if (outcome == OUTCOME_NEXT)
+            b->rip += insn.insn.length;
+    }
+    if (outcome == OUTCOME_UNKNOWN)
+        block_leave(b, SITE_STEP, b->rip, b->done);
+    else if (outcome == OUTCOME_NEXT)
+        block_leave(b, SITE_BRANCH, b->rip, b->done);
+}
+
+static void emit_fault_exits(struct block_emit *b)
+{
+    struct translate *translate = b->translate;
+    for (unsigned i = 0; i < b->fault_count; i++) {
+        const struct fault_exit *fault = &b->faults[i];
+        struct fault_site *site = &translate->faults[translate->fault_count++];
+        site->offset = fault->offset;
+        site->stub = translate_offset(translate, b->e.at);
+        b->m = fault->m;
+        b->r = fault->r;
+        block_leave(b, SITE_FAULT, fault->rip, fault->done);
+    }
+}
+
+static void begin(struct block_emit *b, struct translate *translate, uint64_t rip, unsigned mode,
+                  bool floats)
+{
+    memset(b, 0, offsetof(struct block_emit, faults));
+    b->translate = translate;
+    b->start = translate->writable + translate->code_used;
+    b->e.at = b->start;
+    b->rip = rip;
+    b->mode = mode;
+    b->block = translate->block_count;
+    b->first_site = translate->site_count;
+    b->m = b->b = b->r = NO_REGISTER;
+    b->floats = floats;
+    block_begin(b);
+}
+
+/* Now that the block's length is known: what it takes off the budget, and what sites give back. */
+static void settle(struct block_emit *b)
+{
+    struct translate *translate = b->translate;
+    int32_t count = -(int32_t)b->done;
+    memcpy(b->start + b->count_slot, &count, sizeof(count));
+    for (uint32_t i = b->first_site; i < translate->site_count; i++)
+        translate->sites[i].refund = (uint16_t)(b->done - translate->sites[i].refund);
+}
+
+static void enlist(struct translate *translate, const struct translate_block *block)
+{
+    uint32_t *bucket = &translate->buckets[bucket_of(block->rip, block->mode)];
+    uint32_t *frame = &translate->frames[frame_bucket(block->gfn)];
+    struct translate_block *stored = &translate->blocks[translate->block_count];
+    *stored = *block;
+    stored->next = *bucket;
+    stored->next_in_frame = *frame;
+    *bucket = *frame = ++translate->block_count;
+    translate->counters.blocks++;
+}
+
+static struct translate_block *translate_block(struct translate *translate, uint64_t rip,
+                                               unsigned mode, const uint8_t *code, unsigned bytes,
+                                               uint64_t gfn)
+{
+    struct block_emit b;
+    if (translate->code_bytes - translate->code_used < BLOCK_ROOM)
+        translate_reset(translate);
+    if (!make_room(translate))
+        return NULL;
+    begin(&b, translate, rip, mode, false);
+    emit_insns(&b, code, bytes);
+    if (b.wants_floats) {
+        translate->site_count = b.first_site;
+        begin(&b, translate, rip, mode, true);
+        emit_insns(&b, code, bytes);
+    }
+    emit_fault_exits(&b);
+    struct translate_block block = {.rip = rip,
+                                    .gfn = gfn,
+                                    .mode = (uint8_t)mode,
+                                    .start = translate_offset(translate, b.start),
+                                    .end = translate_offset(translate, b.e.at)};
+    struct translate_site dead = {.rip = rip,
+                                  .kind = SITE_DEAD,
+                                  .m = NO_REGISTER,
+                                  .b = NO_REGISTER,
+                                  .r = NO_REGISTER,
+                                  .block = b.block};
+    settle(&b);
+    block.dead_site = translate_add_site(translate, &dead);
+    translate->code_used = (block.end + 15) & ~15u;
+    enlist(translate, &block);
+    return &translate->blocks[translate->block_count - 1];
+}
+
+void translate_clear_hash(struct translate_target *hash)
+{
+    for (uint64_t slot = 0; slot < HASH_SLOTS; slot++) {
+        hash[slot].negative = translate_no_target(slot);
+        hash[slot].code = 0;
+    }
+}
+
+struct translate_target *translate_target_of(struct translate *translate, uint64_t rip,
+                                             unsigned mode)
+{
+    struct translate_target **hash = &translate->hashes[mode];
+    if (!*hash) {
+        *hash = calloc(HASH_SLOTS, sizeof(**hash));
+        if (*hash)
+            translate_clear_hash(*hash);
+    }
+    return *hash ? *hash + (rip & (HASH_SLOTS - 1)) : NULL;
+}
+
+uint64_t translate_lookup(struct translate *translate, uint64_t rip, unsigned mode)
+{
+    struct translate_target *target = translate_target_of(translate, rip, mode);
+    const uint8_t *code;
+    unsigned bytes;
+    uint64_t gfn;
+    if (!target)
+        return 0;
+    if (target->code && target->negative == 0 - rip)
+        return target->code;
+    translate->counters.misses++;
+    if (translate->ops->fetch(translate->ctx, rip, &code, &bytes, &gfn) != 0)
+        return 0;
+    struct translate_block *block = find(translate, rip, gfn, mode);
+    if (!block)
+        block = translate_block(translate, rip, mode, code, bytes, gfn);
+    if (!block)
+        return 0;
+    target->negative = 0 - rip;
+    target->code = (uint64_t)(uintptr_t)translate->executable + block->start;
+    return target->code;
+}
+
+/* E8 or E9 and a displacement, at an offset of the code */
+static void patch(struct translate *translate, uint32_t offset, uint8_t opcode, uint32_t to)
+{
+    uint32_t displacement = to - (offset + 5);
+    translate->writable[offset] = opcode;
+    memcpy(translate->writable + offset + 1, &displacement, sizeof(displacement));
+}
+
+void translate_chain(struct translate *translate, uint32_t site, uint64_t rip, uint64_t code)
+{
+    const struct translate_site *from = &translate->sites[site];
+    bool crosses = (translate->blocks[from->block].rip ^ rip) >> 12 != 0;
+    if (crosses) {
+        if (!translate_grow(&translate->crossing, translate->crossing_count,
+                            &translate->crossing_room, sizeof(*translate->crossing)))
+            return;
+        translate->crossing[translate->crossing_count++] = site;
+    }
+    patch(translate, from->offset, 0xe9,
+          (uint32_t)(code - (uint64_t)(uintptr_t)translate->executable));
+    translate->counters.chained++;
+}
+
+void translate_unchain(struct translate *translate)
+{
+    for (uint32_t i = 0; i < translate->crossing_count; i++)
+        patch(translate, translate->sites[translate->crossing[i]].offset, 0xe8, translate->leave);
+    translate->crossing_count = 0;
+}
+
+void translate_forget_frame(struct translate *translate, uint64_t gfn)
+{
+    uint32_t *link = &translate->frames[frame_bucket(gfn)];
+    while (*link) {
+        struct translate_block *block = &translate->blocks[*link - 1];
+        if (block->gfn != gfn) {
+            link = &block->next_in_frame;
+            continue;
+        }
+        block->dead = true;
+        patch(translate, block->start, 0xe8, translate->leave);
+        memcpy(translate->writable + block->start + 5, &block->dead_site, sizeof(block->dead_site));
+        *link = block->next_in_frame;
+    }
+}
