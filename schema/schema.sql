@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
--- The tables of a recording, format 2.  docs/recording.md says what every column means.
+-- The tables of a recording, format 3.  docs/recording.md says what every column means.
 -- Unsigned 64-bit values are stored bit for bit in signed integers.  NULL: not known.
--- Columns follow XRW_EXIT_FIELD_TABLE and XRW_REGISTER_TABLE, in their order; a test compares.
+-- Columns follow the tables of core and of schema/src/columns.h, in their order; a test compares.
 
 CREATE TABLE meta (
   key   TEXT NOT NULL PRIMARY KEY,
@@ -71,40 +71,63 @@ CREATE TABLE sysregs (
   tr INTEGER, tr_base INTEGER, tr_limit INTEGER, tr_attr INTEGER
 ) STRICT;
 
-CREATE TABLE exit (
-  id      INTEGER PRIMARY KEY,     -- 1, 2, 3 ... in capture order
+-- What exits have in common with others at the same place: each combination once.
+CREATE TABLE site (
+  id         INTEGER PRIMARY KEY,
+  insn       INTEGER,                -- insn.id
+  rip        INTEGER,
+  reason INTEGER, qualification INTEGER, intr_info INTEGER, intr_error INTEGER, idt_info INTEGER,
+  idt_error INTEGER, insn_len INTEGER, insn_info INTEGER, interruptibility INTEGER,
+  entry_intr_info INTEGER, entry_error INTEGER,
+  exits      INTEGER NOT NULL,       -- how many so far, kept while recording; the first, the last
+  first_exit INTEGER NOT NULL,
+  last_exit  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX site_by_rip ON site(rip);
+CREATE INDEX site_by_reason ON site(reason & 0xffff);
+
+-- What exits recorded one after the other have in common: values that theirs are counted from.
+CREATE TABLE block (
+  id      INTEGER PRIMARY KEY,
   run     INTEGER NOT NULL,
   vcpu    INTEGER NOT NULL,
-  insn    INTEGER,                 -- insn.id
-  sysregs INTEGER NOT NULL,        -- sysregs.id
-  time_ns INTEGER, tsc INTEGER,
-  reason INTEGER, qualification INTEGER, gpa INTEGER, gla INTEGER,
-  intr_info INTEGER, intr_error INTEGER, idt_info INTEGER, idt_error INTEGER,
-  insn_len INTEGER, insn_info INTEGER, interruptibility INTEGER,
-  entry_intr_info INTEGER, entry_error INTEGER,
-  entry_tsc INTEGER, entry_tsc_offset INTEGER, entries INTEGER,
-  rax INTEGER, rcx INTEGER, rdx INTEGER, rbx INTEGER,
-  rsp INTEGER, rbp INTEGER, rsi INTEGER, rdi INTEGER,
-  r8 INTEGER, r9 INTEGER, r10 INTEGER, r11 INTEGER,
-  r12 INTEGER, r13 INTEGER, r14 INTEGER, r15 INTEGER,
-  rip INTEGER, rflags INTEGER, cr2 INTEGER, cr3 INTEGER
+  resume  INTEGER NOT NULL,          -- 1: the registers after the handling are known
+  exits   INTEGER NOT NULL,          -- that have this block
+  time_ns INTEGER, tsc INTEGER, entry_tsc INTEGER, entry_tsc_offset INTEGER, entries INTEGER,
+  gpa INTEGER, gla INTEGER, sysregs INTEGER, rax INTEGER, rcx INTEGER, rdx INTEGER, rbx INTEGER,
+  rsp INTEGER, rbp INTEGER, rsi INTEGER, rdi INTEGER, r8 INTEGER, r9 INTEGER, r10 INTEGER,
+  r11 INTEGER, r12 INTEGER, r13 INTEGER, r14 INTEGER, r15 INTEGER, rflags INTEGER, cr2 INTEGER,
+  cr3 INTEGER
 ) STRICT;
 
-CREATE TABLE resume (
-  exit    INTEGER PRIMARY KEY,     -- exit.id
-  unknown INTEGER NOT NULL,        -- bit n: register n of this table is no longer known
-  sysregs INTEGER,                 -- sysregs.id; NULL: the row it had at the exit
-  rax INTEGER, rcx INTEGER, rdx INTEGER, rbx INTEGER,
-  rsp INTEGER, rbp INTEGER, rsi INTEGER, rdi INTEGER,
-  r8 INTEGER, r9 INTEGER, r10 INTEGER, r11 INTEGER,
-  r12 INTEGER, r13 INTEGER, r14 INTEGER, r15 INTEGER,
-  rip INTEGER, rflags INTEGER, cr2 INTEGER, cr3 INTEGER
+-- One row an exit.  d_NAME: what is to be added to block.NAME; after_NAME: the register after the
+-- handling, NULL if it is as before.  Rows leave out what has its default at their end.
+CREATE TABLE exit (
+  id    INTEGER PRIMARY KEY,         -- 1, 2, 3 ... in capture order
+  site  INTEGER NOT NULL,            -- site.id
+  block INTEGER NOT NULL,            -- block.id
+  d_time_ns INTEGER DEFAULT 0, d_tsc INTEGER DEFAULT 0, d_entry_tsc INTEGER DEFAULT 0,
+  advance INTEGER DEFAULT 0, d_rax INTEGER DEFAULT 0, after_rax INTEGER, d_rsp INTEGER DEFAULT 0,
+  d_rdx INTEGER DEFAULT 0, d_rcx INTEGER DEFAULT 0, d_rsi INTEGER DEFAULT 0,
+  d_rdi INTEGER DEFAULT 0, d_rflags INTEGER DEFAULT 0, d_rbx INTEGER DEFAULT 0,
+  d_rbp INTEGER DEFAULT 0, d_r8 INTEGER DEFAULT 0, d_r9 INTEGER DEFAULT 0,
+  d_r10 INTEGER DEFAULT 0, d_r11 INTEGER DEFAULT 0, d_r12 INTEGER DEFAULT 0,
+  d_r13 INTEGER DEFAULT 0, d_r14 INTEGER DEFAULT 0, d_r15 INTEGER DEFAULT 0,
+  after_rflags INTEGER, d_cr2 INTEGER DEFAULT 0, d_cr3 INTEGER DEFAULT 0,
+  d_sysregs INTEGER DEFAULT 0, d_entries INTEGER DEFAULT 0, d_gpa INTEGER, d_gla INTEGER,
+  qualification INTEGER, after_rcx INTEGER, after_rdx INTEGER, after_rbx INTEGER,
+  after_sysregs INTEGER, after_rsi INTEGER, after_rdi INTEGER, after_cr2 INTEGER,
+  after_cr3 INTEGER, after_rsp INTEGER, after_rbp INTEGER, after_r8 INTEGER, after_r9 INTEGER,
+  after_r10 INTEGER, after_r11 INTEGER, after_r12 INTEGER, after_r13 INTEGER, after_r14 INTEGER,
+  after_r15 INTEGER, after_rip INTEGER, whole_entries INTEGER, unknown INTEGER DEFAULT 0,
+  d_entry_tsc_offset INTEGER DEFAULT 0
 ) STRICT;
 
 CREATE TABLE page (
   id       INTEGER PRIMARY KEY,    -- 0: the page of zeros
   hash     BLOB NOT NULL,          -- XXH3-128 of the 4096 bytes, canonical (big endian)
-  encoding INTEGER NOT NULL,       -- 0 all zero, 1 as it is, 2 LZ4 block
+  encoding INTEGER NOT NULL,       -- 0 all zero, 1 as it is, 2 LZ4, 3 LZ4 of the XOR with base
+  base     INTEGER,                -- page.id
   data     BLOB NOT NULL
 ) STRICT;
 

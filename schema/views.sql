@@ -6,41 +6,48 @@
 -- moved: RIP did, so that the instruction has been carried out and the registers hold its answer.
 -- Where it stayed a fault or another try follows, and what they hold is no answer.
 CREATE VIEW state AS
-SELECT e.id, e.run, e.vcpu, e.reason & 0xffff AS basic_reason, i.text AS insn,
-  iif(e.rip IS NULL, NULL, printf('0x%x', e.rip)) AS rip_hex,
-  r.exit IS NOT NULL AS has_after,
-  CASE r.unknown >> 16 & 1 WHEN 0 THEN coalesce(r.rip, e.rip) <> e.rip END AS moved,
-  e.time_ns, e.tsc, e.reason, e.qualification, e.gpa, e.gla, e.intr_info, e.intr_error, e.idt_info,
-  e.idt_error, e.insn_len, e.insn_info, e.interruptibility, e.entry_intr_info, e.entry_error,
-  e.entry_tsc, e.entry_tsc_offset, e.entries,
-  e.rax, e.rcx, e.rdx, e.rbx, e.rsp, e.rbp, e.rsi, e.rdi, e.r8, e.r9, e.r10, e.r11, e.r12, e.r13,
-  e.r14, e.r15, e.rip, e.rflags, e.cr2, e.cr3,
-  s.cr0, s.cr4, s.efer, s.dr0, s.dr1, s.dr2, s.dr3, s.dr6, s.dr7, s.star, s.lstar, s.cstar,
-  s.sfmask, s.kernel_gs_base, s.tsc_aux, s.sysenter_cs, s.sysenter_esp, s.sysenter_eip,
-  s.gdtr_base, s.gdtr_limit, s.idtr_base, s.idtr_limit, s.cs, s.cs_base, s.cs_limit, s.cs_attr,
-  s.ss, s.ss_base, s.ss_limit, s.ss_attr, s.ds, s.ds_base, s.ds_limit, s.ds_attr, s.es, s.es_base,
-  s.es_limit, s.es_attr, s.fs, s.fs_base, s.fs_limit, s.fs_attr, s.gs, s.gs_base, s.gs_limit,
-  s.gs_attr, s.ldtr, s.ldtr_base, s.ldtr_limit, s.ldtr_attr, s.tr, s.tr_base, s.tr_limit, s.tr_attr,
-  CASE r.unknown >> 0 & 1 WHEN 0 THEN coalesce(r.rax, e.rax) END AS after_rax,
-  CASE r.unknown >> 1 & 1 WHEN 0 THEN coalesce(r.rcx, e.rcx) END AS after_rcx,
-  CASE r.unknown >> 2 & 1 WHEN 0 THEN coalesce(r.rdx, e.rdx) END AS after_rdx,
-  CASE r.unknown >> 3 & 1 WHEN 0 THEN coalesce(r.rbx, e.rbx) END AS after_rbx,
-  CASE r.unknown >> 4 & 1 WHEN 0 THEN coalesce(r.rsp, e.rsp) END AS after_rsp,
-  CASE r.unknown >> 5 & 1 WHEN 0 THEN coalesce(r.rbp, e.rbp) END AS after_rbp,
-  CASE r.unknown >> 6 & 1 WHEN 0 THEN coalesce(r.rsi, e.rsi) END AS after_rsi,
-  CASE r.unknown >> 7 & 1 WHEN 0 THEN coalesce(r.rdi, e.rdi) END AS after_rdi,
-  CASE r.unknown >> 8 & 1 WHEN 0 THEN coalesce(r.r8, e.r8) END AS after_r8,
-  CASE r.unknown >> 9 & 1 WHEN 0 THEN coalesce(r.r9, e.r9) END AS after_r9,
-  CASE r.unknown >> 10 & 1 WHEN 0 THEN coalesce(r.r10, e.r10) END AS after_r10,
-  CASE r.unknown >> 11 & 1 WHEN 0 THEN coalesce(r.r11, e.r11) END AS after_r11,
-  CASE r.unknown >> 12 & 1 WHEN 0 THEN coalesce(r.r12, e.r12) END AS after_r12,
-  CASE r.unknown >> 13 & 1 WHEN 0 THEN coalesce(r.r13, e.r13) END AS after_r13,
-  CASE r.unknown >> 14 & 1 WHEN 0 THEN coalesce(r.r14, e.r14) END AS after_r14,
-  CASE r.unknown >> 15 & 1 WHEN 0 THEN coalesce(r.r15, e.r15) END AS after_r15,
-  CASE r.unknown >> 16 & 1 WHEN 0 THEN coalesce(r.rip, e.rip) END AS after_rip,
-  CASE r.unknown >> 17 & 1 WHEN 0 THEN coalesce(r.rflags, e.rflags) END AS after_rflags,
-  CASE r.unknown >> 18 & 1 WHEN 0 THEN coalesce(r.cr2, e.cr2) END AS after_cr2,
-  CASE r.unknown >> 19 & 1 WHEN 0 THEN coalesce(r.cr3, e.cr3) END AS after_cr3,
+SELECT e.id, b.run, b.vcpu, s.reason & 0xffff AS basic_reason, i.text AS insn,
+  iif(s.rip IS NULL, NULL, printf('0x%x', s.rip)) AS rip_hex, b.resume AS has_after,
+  iif(b.resume AND NOT e.unknown >> 16 & 1, coalesce(e.after_rip, s.rip + e.advance) <> s.rip, NULL) AS moved,
+  b.time_ns + e.d_time_ns AS time_ns, b.tsc + e.d_tsc AS tsc, s.reason,
+  coalesce(e.qualification, s.qualification) AS qualification, b.gpa + e.d_gpa AS gpa,
+  b.gla + e.d_gla AS gla, s.intr_info, s.intr_error, s.idt_info, s.idt_error, s.insn_len,
+  s.insn_info, s.interruptibility, s.entry_intr_info, s.entry_error,
+  b.entry_tsc + e.d_entry_tsc AS entry_tsc,
+  b.entry_tsc_offset + e.d_entry_tsc_offset AS entry_tsc_offset,
+  coalesce(e.whole_entries, b.entries + e.d_entries + e.id) AS entries, b.rax + e.d_rax AS rax,
+  b.rcx + e.d_rcx AS rcx, b.rdx + e.d_rdx AS rdx, b.rbx + e.d_rbx AS rbx, b.rsp + e.d_rsp AS rsp,
+  b.rbp + e.d_rbp AS rbp, b.rsi + e.d_rsi AS rsi, b.rdi + e.d_rdi AS rdi, b.r8 + e.d_r8 AS r8,
+  b.r9 + e.d_r9 AS r9, b.r10 + e.d_r10 AS r10, b.r11 + e.d_r11 AS r11, b.r12 + e.d_r12 AS r12,
+  b.r13 + e.d_r13 AS r13, b.r14 + e.d_r14 AS r14, b.r15 + e.d_r15 AS r15, s.rip,
+  b.rflags + e.d_rflags AS rflags, b.cr2 + e.d_cr2 AS cr2, b.cr3 + e.d_cr3 AS cr3, y.cr0, y.cr4,
+  y.efer, y.dr0, y.dr1, y.dr2, y.dr3, y.dr6, y.dr7, y.star, y.lstar, y.cstar, y.sfmask,
+  y.kernel_gs_base, y.tsc_aux, y.sysenter_cs, y.sysenter_esp, y.sysenter_eip, y.gdtr_base,
+  y.gdtr_limit, y.idtr_base, y.idtr_limit, y.cs, y.cs_base, y.cs_limit, y.cs_attr, y.ss,
+  y.ss_base, y.ss_limit, y.ss_attr, y.ds, y.ds_base, y.ds_limit, y.ds_attr, y.es, y.es_base,
+  y.es_limit, y.es_attr, y.fs, y.fs_base, y.fs_limit, y.fs_attr, y.gs, y.gs_base, y.gs_limit,
+  y.gs_attr, y.ldtr, y.ldtr_base, y.ldtr_limit, y.ldtr_attr, y.tr, y.tr_base, y.tr_limit,
+  y.tr_attr,
+  iif(b.resume AND NOT e.unknown >> 0 & 1, coalesce(e.after_rax, b.rax + e.d_rax), NULL) AS after_rax,
+  iif(b.resume AND NOT e.unknown >> 1 & 1, coalesce(e.after_rcx, b.rcx + e.d_rcx), NULL) AS after_rcx,
+  iif(b.resume AND NOT e.unknown >> 2 & 1, coalesce(e.after_rdx, b.rdx + e.d_rdx), NULL) AS after_rdx,
+  iif(b.resume AND NOT e.unknown >> 3 & 1, coalesce(e.after_rbx, b.rbx + e.d_rbx), NULL) AS after_rbx,
+  iif(b.resume AND NOT e.unknown >> 4 & 1, coalesce(e.after_rsp, b.rsp + e.d_rsp), NULL) AS after_rsp,
+  iif(b.resume AND NOT e.unknown >> 5 & 1, coalesce(e.after_rbp, b.rbp + e.d_rbp), NULL) AS after_rbp,
+  iif(b.resume AND NOT e.unknown >> 6 & 1, coalesce(e.after_rsi, b.rsi + e.d_rsi), NULL) AS after_rsi,
+  iif(b.resume AND NOT e.unknown >> 7 & 1, coalesce(e.after_rdi, b.rdi + e.d_rdi), NULL) AS after_rdi,
+  iif(b.resume AND NOT e.unknown >> 8 & 1, coalesce(e.after_r8, b.r8 + e.d_r8), NULL) AS after_r8,
+  iif(b.resume AND NOT e.unknown >> 9 & 1, coalesce(e.after_r9, b.r9 + e.d_r9), NULL) AS after_r9,
+  iif(b.resume AND NOT e.unknown >> 10 & 1, coalesce(e.after_r10, b.r10 + e.d_r10), NULL) AS after_r10,
+  iif(b.resume AND NOT e.unknown >> 11 & 1, coalesce(e.after_r11, b.r11 + e.d_r11), NULL) AS after_r11,
+  iif(b.resume AND NOT e.unknown >> 12 & 1, coalesce(e.after_r12, b.r12 + e.d_r12), NULL) AS after_r12,
+  iif(b.resume AND NOT e.unknown >> 13 & 1, coalesce(e.after_r13, b.r13 + e.d_r13), NULL) AS after_r13,
+  iif(b.resume AND NOT e.unknown >> 14 & 1, coalesce(e.after_r14, b.r14 + e.d_r14), NULL) AS after_r14,
+  iif(b.resume AND NOT e.unknown >> 15 & 1, coalesce(e.after_r15, b.r15 + e.d_r15), NULL) AS after_r15,
+  iif(b.resume AND NOT e.unknown >> 16 & 1, coalesce(e.after_rip, s.rip + e.advance), NULL) AS after_rip,
+  iif(b.resume AND NOT e.unknown >> 17 & 1, coalesce(e.after_rflags, b.rflags + e.d_rflags), NULL) AS after_rflags,
+  iif(b.resume AND NOT e.unknown >> 18 & 1, coalesce(e.after_cr2, b.cr2 + e.d_cr2), NULL) AS after_cr2,
+  iif(b.resume AND NOT e.unknown >> 19 & 1, coalesce(e.after_cr3, b.cr3 + e.d_cr3), NULL) AS after_cr3,
   a.cr0 AS after_cr0, a.cr4 AS after_cr4, a.efer AS after_efer, a.dr0 AS after_dr0,
   a.dr1 AS after_dr1, a.dr2 AS after_dr2, a.dr3 AS after_dr3, a.dr6 AS after_dr6,
   a.dr7 AS after_dr7, a.star AS after_star, a.lstar AS after_lstar, a.cstar AS after_cstar,
@@ -60,10 +67,11 @@ SELECT e.id, e.run, e.vcpu, e.reason & 0xffff AS basic_reason, i.text AS insn,
   a.ldtr_limit AS after_ldtr_limit, a.ldtr_attr AS after_ldtr_attr, a.tr AS after_tr,
   a.tr_base AS after_tr_base, a.tr_limit AS after_tr_limit, a.tr_attr AS after_tr_attr
 FROM exit e
-LEFT JOIN insn i ON i.id = e.insn
-LEFT JOIN sysregs s ON s.id = e.sysregs
-LEFT JOIN resume r ON r.exit = e.id
-LEFT JOIN sysregs a ON r.exit IS NOT NULL AND a.id = coalesce(r.sysregs, e.sysregs);
+JOIN block b ON b.id = e.block
+JOIN site s ON s.id = e.site
+LEFT JOIN insn i ON i.id = s.insn
+LEFT JOIN sysregs y ON y.id = b.sysregs + e.d_sysregs
+LEFT JOIN sysregs a ON b.resume AND a.id = coalesce(e.after_sysregs, b.sysregs + e.d_sysregs);
 
 -- The same upright: one row a register, for one exit or a range of exits.
 CREATE VIEW registers AS
@@ -151,16 +159,38 @@ FROM (
 
 -- What one wants to see of an exit first.
 CREATE VIEW exits AS
-SELECT e.id, e.vcpu, round(e.time_ns / 1e6, 3) AS time_ms, x.name AS reason,
-  iif(e.rip IS NULL, NULL, printf('0x%x', e.rip)) AS rip_hex, i.text AS insn,
-  iif(e.qualification IS NULL, NULL, printf('0x%x', e.qualification)) AS qualification_hex,
-  iif(e.gpa IS NULL, NULL, printf('0x%x', e.gpa)) AS gpa_hex,
-  iif(e.gla IS NULL, NULL, printf('0x%x', e.gla)) AS gla_hex,
-  iif(e.cr3 IS NULL, NULL, printf('0x%x', e.cr3)) AS cr3_hex,
-  e.reason & 0xffff AS basic_reason, e.rip, e.qualification, e.gpa, e.gla, e.cr3, e.time_ns, e.run
+SELECT e.id, b.vcpu, round((b.time_ns + e.d_time_ns) / 1e6, 3) AS time_ms, x.name AS reason,
+  iif(s.rip IS NULL, NULL, printf('0x%x', s.rip)) AS rip_hex, i.text AS insn,
+  iif(coalesce(e.qualification, s.qualification) IS NULL, NULL,
+    printf('0x%x', coalesce(e.qualification, s.qualification))) AS qualification_hex,
+  iif(e.d_gpa IS NULL, NULL, printf('0x%x', b.gpa + e.d_gpa)) AS gpa_hex,
+  iif(e.d_gla IS NULL, NULL, printf('0x%x', b.gla + e.d_gla)) AS gla_hex,
+  iif(b.cr3 + e.d_cr3 IS NULL, NULL, printf('0x%x', b.cr3 + e.d_cr3)) AS cr3_hex,
+  s.reason & 0xffff AS basic_reason, s.rip, coalesce(e.qualification, s.qualification) AS qualification,
+  b.gpa + e.d_gpa AS gpa, b.gla + e.d_gla AS gla, b.cr3 + e.d_cr3 AS cr3,
+  b.time_ns + e.d_time_ns AS time_ns, b.run
 FROM exit e
-LEFT JOIN exit_reason x ON x.reason = e.reason & 0xffff
-LEFT JOIN insn i ON i.id = e.insn;
+JOIN block b ON b.id = e.block
+JOIN site s ON s.id = e.site
+LEFT JOIN exit_reason x ON x.reason = s.reason & 0xffff
+LEFT JOIN insn i ON i.id = s.insn;
+
+-- How often each exit reason was met, and where; at once, also while recording.
+CREATE VIEW reasons AS
+SELECT coalesce(x.name, 'reason ' || (s.reason & 0xffff), 'not known') AS reason, sum(s.exits) AS exits,
+  min(s.first_exit) AS first, max(s.last_exit) AS last, count(DISTINCT s.rip) AS places,
+  s.reason & 0xffff AS basic_reason
+FROM site s LEFT JOIN exit_reason x ON x.reason = s.reason & 0xffff
+GROUP BY s.reason & 0xffff ORDER BY exits DESC;
+
+CREATE VIEW places AS
+SELECT iif(s.rip IS NULL, NULL, printf('0x%x', s.rip)) AS rip_hex, i.text AS insn, x.name AS reason,
+  sum(s.exits) AS exits, min(s.first_exit) AS first, max(s.last_exit) AS last,
+  s.rip, s.reason & 0xffff AS basic_reason
+FROM site s
+LEFT JOIN exit_reason x ON x.reason = s.reason & 0xffff
+LEFT JOIN insn i ON i.id = s.insn
+GROUP BY s.rip, s.reason & 0xffff ORDER BY exits DESC;
 
 -- CPUID: the leaf asked for, and what the guest was told.
 CREATE VIEW cpuid AS
@@ -386,21 +416,23 @@ FROM state WHERE basic_reason = 9;
 -- Each new content of a guest page: seen at that exit, so written since the exit before it (where
 -- run.memory is 'frames': since the frame before it).
 CREATE VIEW memory_write AS
-SELECT v.exit AS id, e.vcpu, iif(v.gfn << 12 IS NULL, NULL, printf('0x%x', v.gfn << 12)) AS gpa_hex,
-  round(e.time_ns / 1e6, 3) AS time_ms, x.name AS reason,
-  iif(e.rip IS NULL, NULL, printf('0x%x', e.rip)) AS rip_hex, i.text AS insn,
-  v.gfn, v.page, e.rip, v.run
+SELECT v.exit AS id, b.vcpu, iif(v.gfn << 12 IS NULL, NULL, printf('0x%x', v.gfn << 12)) AS gpa_hex,
+  round((b.time_ns + e.d_time_ns) / 1e6, 3) AS time_ms, x.name AS reason,
+  iif(s.rip IS NULL, NULL, printf('0x%x', s.rip)) AS rip_hex, i.text AS insn,
+  v.gfn, v.page, s.rip, v.run
 FROM page_version v
 JOIN exit e ON e.id = v.exit
-LEFT JOIN exit_reason x ON x.reason = e.reason & 0xffff
-LEFT JOIN insn i ON i.id = e.insn
+JOIN block b ON b.id = e.block
+JOIN site s ON s.id = e.site
+LEFT JOIN exit_reason x ON x.reason = s.reason & 0xffff
+LEFT JOIN insn i ON i.id = s.insn
 WHERE v.exit > 0
   -- A page that became the fork's own without being changed has a row too.
   AND v.page IS NOT coalesce(
-    (SELECT b.page FROM page_version b WHERE b.run = v.run AND b.gfn = v.gfn
-     AND b.exit < v.exit ORDER BY b.exit DESC LIMIT 1),
-    (SELECT b.page FROM page_version b JOIN run r ON r.base_run = b.run
-     WHERE r.id = v.run AND b.gfn = v.gfn AND b.exit = 0));
+    (SELECT p.page FROM page_version p WHERE p.run = v.run AND p.gfn = v.gfn
+     AND p.exit < v.exit ORDER BY p.exit DESC LIMIT 1),
+    (SELECT p.page FROM page_version p JOIN run r ON r.base_run = p.run
+     WHERE r.id = v.run AND p.gfn = v.gfn AND p.exit = 0));
 
 -- Each run: how it stopped, which path it took, and which run took that path first.
 CREATE VIEW runs AS

@@ -15,9 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POLL_MS 100u      /* how often to look for an interrupt when no exit comes */
-#define COMMIT_EXITS 256u /* a commit at the latest after so many exits ... */
-#define COMMIT_NS 1000000000u
+#define POLL_MS 100u          /* how often to look for an interrupt when no exit comes */
+#define COMMIT_NS 1000000000u /* a commit at the latest after so long without an exit */
 #define PROGRESS_NS 1000000000u
 
 struct pipeline {
@@ -150,11 +149,12 @@ static int add_fxsave(struct pipeline *p, struct xrw_error *err)
                                  sizeof p->fxsave, err);
 }
 
-static int commit_now_and_then(struct pipeline *p, struct xrw_error *err)
+/* The store commits by itself while exits come. */
+static int commit_when_idle(struct pipeline *p, struct xrw_error *err)
 {
     uint64_t now = now_ns(p);
 
-    if (!p->uncommitted || (p->uncommitted < COMMIT_EXITS && now - p->last_commit_ns < COMMIT_NS))
+    if (!p->uncommitted || now - p->last_commit_ns < COMMIT_NS)
         return 0;
     p->uncommitted = 0;
     p->last_commit_ns = now;
@@ -226,8 +226,8 @@ static int record_exits(struct pipeline *p, struct xrw_error *err)
         int outcome = p->source.ops->next(p->source.ctx, POLL_MS, &p->exit, p->fxsave, err);
 
         rc = outcome < 0 ? outcome : take_outcome(p, outcome, err);
-        if (!rc)
-            rc = commit_now_and_then(p, err);
+        if (!rc && outcome != SOURCE_EXIT)
+            rc = commit_when_idle(p, err);
         show_progress(p);
     }
     return rc ? rc : take_last_memory(p, err);

@@ -77,7 +77,8 @@ int xrw_summary_read(struct xrw_store *store, struct xrw_summary *summary, struc
     struct counts rips = {read.rip, 0, XRW_SUMMARY_TOP};
     char closed[4] = "";
     int ret = xrw_store_query(store,
-                              "SELECT (SELECT count(*) FROM exit), (SELECT count(*) FROM resume),"
+                              "SELECT (SELECT coalesce(sum(exits), 0) FROM site),"
+                              " (SELECT coalesce(sum(exits), 0) FROM block WHERE resume),"
                               " (SELECT count(*) FROM (SELECT DISTINCT gfn FROM page_version)),"
                               " (SELECT count(*) FROM page_version), (SELECT count(*) FROM page),"
                               " (SELECT coalesce(sum(length(data)), 0) FROM page)",
@@ -85,13 +86,13 @@ int xrw_summary_read(struct xrw_store *store, struct xrw_summary *summary, struc
 
     if (!ret)
         ret = read_counts(store,
-                          "SELECT reason & 0xffff, count(*), '' FROM exit GROUP BY 1"
+                          "SELECT reason & 0xffff, sum(exits), '' FROM site GROUP BY 1"
                           " ORDER BY 2 DESC, 1",
                           &reasons, err);
     if (!ret)
         ret = read_counts(store,
                           "SELECT t.rip, t.n, i.text FROM"
-                          " (SELECT rip, count(*) AS n, max(insn) AS insn FROM exit"
+                          " (SELECT rip, sum(exits) AS n, max(insn) AS insn FROM site"
                           " WHERE rip IS NOT NULL GROUP BY rip ORDER BY 2 DESC, 1 LIMIT 10) t"
                           " LEFT JOIN insn i ON i.id = t.insn ORDER BY 2 DESC, 1",
                           &rips, err);

@@ -69,7 +69,7 @@ int xrw_db_error(const struct xrw_store *store, int rc, const char *doing, struc
         return xrw_error_set(err, -ENOSPC,
                              "%s: no space left, or a limit on file size reached, while %s\n"
                              "The recording is intact up to exit %" PRIu64 ".",
-                             store->path, doing, store->writer.committed_exit);
+                             store->path, doing, store->drain.committed_exit);
     if (rc == SQLITE_IOERR_NOMEM)
         return xrw_error_set(err, -ENOMEM, "%s: out of memory while %s", store->path, doing);
     for (size_t i = 0; i < sizeof translations / sizeof *translations; i++)
@@ -88,11 +88,19 @@ int xrw_db_damaged(const struct xrw_store *store, const char *what, struct xrw_e
                          store->path, what);
 }
 
+/* SQLite is for one thread at a time: before the caller's uses it, the writing thread must rest. */
+static void rest_writer(struct xrw_store *store)
+{
+    if (store->writer.started && !pthread_equal(pthread_self(), store->writer.thread))
+        xrw_queue_settle(store);
+}
+
 int xrw_db_statement(struct xrw_store *store, enum xrw_statement which, sqlite3_stmt **out,
                      struct xrw_error *err)
 {
     int rc = SQLITE_OK;
 
+    rest_writer(store);
     if (!store->statement[which])
         rc = sqlite3_prepare_v3(store->db, xrw_statement_text[which], -1, SQLITE_PREPARE_PERSISTENT,
                                 &store->statement[which], NULL);
@@ -116,6 +124,7 @@ int xrw_db_step(struct xrw_store *store, sqlite3_stmt *stmt, const char *doing,
 
 int xrw_db_exec(struct xrw_store *store, const char *sql, const char *doing, struct xrw_error *err)
 {
+    rest_writer(store);
     return xrw_db_error(store, sqlite3_exec(store->db, sql, NULL, NULL, NULL), doing, err);
 }
 

@@ -3,32 +3,72 @@
 #ifndef XRW_SCHEMA_DB_H
 #define XRW_SCHEMA_DB_H
 
+#include "batch.h"
+#include "gfn_versions.h"
 #include "id_map.h"
+#include "image.h"
 #include "page_cache.h"
+#include "ring.h"
 #include "statements.h"
 #include "xrw/path.h"
 #include "xrw/store.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <sqlite3.h>
 
-/* The writing side: what has been added, and what of it is safe. */
+/* The writing side as its caller's thread sees it: what has been handed to the writing thread. */
 struct xrw_store_writer {
     bool in_run;
-    bool in_transaction;
     struct xrw_run run; /* the current or last one; last_exit kept up to date */
     struct xrw_path path;
     uint64_t inputs; /* of the current run */
-    xrw_exit_id committed_exit;
     uint64_t next_insn;
     uint64_t insn_rows, page_rows, sysregs_rows; /* ids given so far */
     struct xrw_id_map insns, pages, sysregs;
+    struct xrw_gfn_versions versions; /* of the current run */
+    struct xrw_gfn_versions base;     /* of run base_run at exit 0; 0: none */
+    uint64_t base_run;
+    uint64_t last_sysregs;               /* id of the system registers of the last exit; 0: none */
+    struct xrw_registers last_registers; /* these */
     bool pending;    /* memory or context of the next exit is in, the exit is not */
     bool commit_due; /* a commit was asked for while pending */
-    int failed;      /* error after which nothing more is taken; 0: none */
-    char failure[512];
+    bool settled;    /* the writing thread rests: SQLite may be called from here */
+    bool started;    /* there is a writing thread */
+    pthread_t thread;
+    struct xrw_ring *ring;
+};
+
+/* A row of `site` that is being kept up to date. */
+struct xrw_site_count {
+    uint64_t exits, first, last;
+    bool dirty;
+};
+
+/* The writing thread's side; the caller's while that rests. */
+struct xrw_store_drain {
+    bool in_transaction;
+    uint64_t run;               /* the one being recorded; 0: none */
+    xrw_exit_id applied_exit;   /* taken from the ring */
+    xrw_exit_id committed_exit; /* safe */
+    uint64_t last_block;
+    uint64_t uncommitted; /* exits */
+    uint64_t last_commit_ns;
+    bool half; /* what came after the last exit belongs to the next one */
+    struct xrw_batch *batch;
+    struct xrw_image *image; /* NULL: rows are bound and stepped */
+    bool image_tried;
+    struct xrw_id_map sites;
+    struct xrw_site_count *site_count; /* by id */
+    uint64_t *dirty_sites;
+    size_t site_rows, site_capacity, dirty;
+    uint32_t *page_base; /* by page id: the page that it is a difference from; 0: whole */
+    size_t page_capacity;
+    _Atomic int failed; /* error after which nothing more is taken; 0: none */
+    char failure[512];  /* set before that */
 };
 
 /* System registers read last: most exits share a few rows. */
@@ -38,10 +78,25 @@ struct xrw_sysregs_cache {
     struct xrw_registers registers[XRW_SYSREGS_CACHE];
 };
 
-#define XRW_FIND_STATEMENTS 32u
+/* Blocks and sites read last. */
+#define XRW_BLOCK_CACHE 64u
+struct xrw_block_cache {
+    struct xrw_block block[XRW_BLOCK_CACHE]; /* id 0: free */
+    uint64_t run[XRW_BLOCK_CACHE];
+};
+
+#define XRW_SITE_CACHE 1024u
+struct xrw_site_cache {
+    uint64_t id[XRW_SITE_CACHE]; /* 0: free */
+    struct xrw_site site[XRW_SITE_CACHE];
+};
+
+#define XRW_FIND_STATEMENTS 4u
 
 /* Largest row of `context`: bounds what a recording can make a reader allocate. */
 #define XRW_STORE_CONTEXT_MAX_BYTES (1u << 20)
+
+struct xrw_site_index;
 
 struct xrw_store {
     sqlite3 *db;
@@ -52,8 +107,12 @@ struct xrw_store {
     sqlite3_stmt *statement[XRW_SQL_COUNT];
     sqlite3_stmt *find[XRW_FIND_STATEMENTS];
     struct xrw_store_writer writer;
+    struct xrw_store_drain drain;
     struct xrw_run last_run; /* read last; id 0: none */
     struct xrw_sysregs_cache sysregs;
+    struct xrw_block_cache blocks;
+    struct xrw_site_cache sites;
+    struct xrw_site_index *site_index;
     struct xrw_page_cache *pages;
 };
 
@@ -85,20 +144,75 @@ bool xrw_db_is_null(sqlite3_stmt *stmt, int column);
 /* Copy a text column, cut to bytes, without control characters; empty for NULL. */
 void xrw_db_text(sqlite3_stmt *stmt, int column, char *text, size_t bytes);
 
-/* ---- writing --------------------------------------------------------- */
+/* ---- writing: what the caller's thread does -------------------------- */
 
-/* Whether the store takes more; begins a transaction if none is open. */
+/* Whether the store takes more. */
+int xrw_db_writable(struct xrw_store *store, struct xrw_error *err);
+
+/* As that, and ready for SQL from this thread, in a transaction. */
 int xrw_db_write(struct xrw_store *store, struct xrw_error *err);
+
+/* Room for a record for the writing thread, which is started if need be; NULL, with err, if it
+ * cannot be. */
+void *xrw_queue_reserve(struct xrw_store *store, size_t bytes, struct xrw_error *err);
+void xrw_queue_push(struct xrw_store *store);
+
+/* Wait until the writing thread has done everything that was pushed and rests. */
+void xrw_queue_settle(struct xrw_store *store);
+
+/* End the writing thread. */
+void xrw_queue_stop(struct xrw_store *store);
+
+/* Id of the row of `sysregs` with these values, added if there is none. */
+int xrw_queue_sysregs(struct xrw_store *store, const struct xrw_registers *regs, uint64_t *id,
+                      struct xrw_error *err);
+
+/* An exit that never came must not leave its memory behind: delete what is pending. */
+int xrw_db_drop_pending(struct xrw_store *store, struct xrw_error *err);
+
+/* ---- writing: what the writing thread does, or the caller's while it rests --------------------
+ */
+
+/* Take everything from the ring until it ends. */
+void *xrw_drain_thread(void *store);
+
+/* Begin a transaction if none is open. */
+int xrw_drain_begin(struct xrw_store *store, struct xrw_error *err);
 
 /* Step a statement that writes and reset it; on failure give the transaction up for good. */
 int xrw_db_insert(struct xrw_store *store, sqlite3_stmt *stmt, const char *doing,
                   struct xrw_error *err);
 
-/* An exit that never came must not leave its memory behind: delete what is pending. */
-int xrw_db_drop_pending(struct xrw_store *store, struct xrw_error *err);
+/* As that for what is not a statement of ours: rc is SQLite's result code. */
+int xrw_drain_result(struct xrw_store *store, int rc, const char *doing, struct xrw_error *err);
+
+/* Turn the exits of the batch into rows. */
+int xrw_drain_batch(struct xrw_store *store, struct xrw_error *err);
 
 /* Commit what is there, pending or not. */
 int xrw_db_commit(struct xrw_store *store, struct xrw_error *err);
+
+/* One record each. */
+int xrw_drain_exit(struct xrw_store *store, const struct xrw_packed_exit *packed,
+                   struct xrw_error *err);
+int xrw_drain_sysregs(struct xrw_store *store, const struct xrw_packed_sysregs *packed,
+                      struct xrw_error *err);
+int xrw_drain_insn(struct xrw_store *store, const struct xrw_packed_insn *packed,
+                   struct xrw_error *err);
+int xrw_drain_page(struct xrw_store *store, const struct xrw_packed_page *packed,
+                   struct xrw_error *err);
+int xrw_drain_version(struct xrw_store *store, const struct xrw_packed_version *packed,
+                      struct xrw_error *err);
+int xrw_drain_frame(struct xrw_store *store, const struct xrw_packed_frame *packed,
+                    struct xrw_error *err);
+int xrw_drain_context(struct xrw_store *store, const struct xrw_packed_context *packed,
+                      struct xrw_error *err);
+
+/* Rows of exits that are complete but in the image still. */
+int xrw_drain_image(struct xrw_store *store, struct xrw_error *err);
+
+/* Write the counts of sites that changed. */
+int xrw_drain_site_counts(struct xrw_store *store, struct xrw_error *err);
 
 /* ---- reading --------------------------------------------------------- */
 
@@ -115,6 +229,18 @@ int xrw_query_authorize(void *arg, int action, const char *a, const char *b, con
 /* What run.memory says for each enum xrw_memory_policy. */
 #define XRW_MEMORY_POLICIES 3u
 extern const char *const xrw_memory_names[XRW_MEMORY_POLICIES];
+
+/* The row of `site` or `block`; valid until the next is read. */
+int xrw_db_site(struct xrw_store *store, uint64_t id, const struct xrw_site **site,
+                struct xrw_error *err);
+int xrw_db_block(struct xrw_store *store, uint64_t id, const struct xrw_block **block,
+                 uint64_t *run, struct xrw_error *err);
+
+/* Forget what was read of a recording that has grown since. */
+void xrw_db_forget(struct xrw_store *store);
+
+/* Content of a page by its id. */
+int xrw_db_page(struct xrw_store *store, uint64_t id, uint8_t *page, struct xrw_error *err);
 
 /* Run by id, from memory if it was read last. */
 int xrw_db_run(struct xrw_store *store, uint64_t id, const struct xrw_run **run,

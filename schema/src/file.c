@@ -44,6 +44,16 @@ static void release(struct xrw_store *store)
     for (unsigned i = 0; i < XRW_FIND_STATEMENTS; i++)
         sqlite3_finalize(store->find[i]);
     sqlite3_close(store->db);
+    xrw_ring_destroy(store->writer.ring);
+    xrw_image_destroy(store->drain.image);
+    free(store->drain.batch);
+    free(store->drain.site_count);
+    free(store->drain.dirty_sites);
+    free(store->drain.page_base);
+    free(store->site_index);
+    xrw_id_map_clear(&store->drain.sites);
+    xrw_gfn_versions_clear(&store->writer.versions);
+    xrw_gfn_versions_clear(&store->writer.base);
     xrw_id_map_clear(&store->writer.insns);
     xrw_id_map_clear(&store->writer.pages);
     xrw_id_map_clear(&store->writer.sysregs);
@@ -112,8 +122,10 @@ static int start_writing(struct xrw_store *store, struct xrw_error *err)
      * at no cost that could be measured. */
     ret = xrw_db_exec(store,
                       "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                      "PRAGMA cache_size = -65536;",
+                      "PRAGMA cache_size = -65536; ATTACH ':memory:' AS src;",
                       "creating the recording", err);
+    if (!ret)
+        store->pages = xrw_page_cache_create();
     sqlite3_set_authorizer(store->db, xrw_query_authorize, store);
     return ret;
 }
@@ -209,9 +221,16 @@ int xrw_store_open(struct xrw_store **out, const char *path, struct xrw_error *e
     return 0;
 }
 
-int xrw_store_refresh(struct xrw_store *store, struct xrw_error *err)
+void xrw_db_forget(struct xrw_store *store)
 {
     memset(&store->last_run, 0, sizeof store->last_run);
+    free(store->site_index);
+    store->site_index = NULL;
+}
+
+int xrw_store_refresh(struct xrw_store *store, struct xrw_error *err)
+{
+    xrw_db_forget(store);
     /* Who can add exits can change the structure too. */
     return store->writable ? 0 : xrw_db_verify(store, err);
 }
@@ -220,13 +239,19 @@ int xrw_store_refresh(struct xrw_store *store, struct xrw_error *err)
 
 int xrw_store_commit(struct xrw_store *store, struct xrw_error *err)
 {
-    if (store->writer.failed)
-        return xrw_error_set(err, store->writer.failed, "%s", store->writer.failure);
-    if (store->writer.pending) {
+    int ret;
+
+    if (!store->writable)
+        return 0;
+    ret = xrw_db_writable(store, err);
+    if (!ret && store->writer.pending) {
         store->writer.commit_due = true;
         return 0;
     }
-    return xrw_db_commit(store, err);
+    xrw_queue_settle(store);
+    if (!ret)
+        ret = xrw_db_writable(store, err);
+    return ret ? ret : xrw_db_commit(store, err);
 }
 
 /* Leave one file that needs no WAL, so that it can be read anywhere.  Where a reader still holds
@@ -239,23 +264,28 @@ static void leave_wal(struct xrw_store *store)
                        NULL, NULL, NULL);
 }
 
-static int finish_writing(struct xrw_store *store, struct xrw_error *err)
+static int end_recording(struct xrw_store *store, struct xrw_error *err)
 {
     struct xrw_store_writer *writer = &store->writer;
-    int ret = 0;
+    int ret = xrw_db_write(store, err);
 
-    if (writer->failed) {
-        ret = xrw_error_set(err, writer->failed, "%s", writer->failure);
-    } else {
+    if (!ret)
         ret = xrw_db_drop_pending(store, err);
-        if (!ret && !writer->in_run)
-            ret = xrw_store_set_meta(store, "closed", "1", err);
-        if (!ret)
-            ret = xrw_db_commit(store, err);
-        /* After the commit: without room for the indexes the runs are still whole, only slower. */
-        if (!ret && !writer->in_run)
-            ret = xrw_db_exec(store, xrw_sql_indexes, "building the indexes", err);
-    }
+    if (!ret && !writer->in_run)
+        ret = xrw_store_set_meta(store, "closed", "1", err);
+    if (!ret)
+        ret = xrw_db_commit(store, err);
+    /* After the commit: without room for the indexes the recording is still whole, only slower. */
+    if (!ret && !writer->in_run)
+        ret = xrw_db_exec(store, xrw_sql_indexes, "building the indexes", err);
+    return ret;
+}
+
+static int finish_writing(struct xrw_store *store, struct xrw_error *err)
+{
+    int ret = end_recording(store, err);
+
+    xrw_queue_stop(store);
     for (unsigned i = 0; i < XRW_SQL_COUNT; i++)
         sqlite3_reset(store->statement[i]);
     sqlite3_busy_timeout(store->db, 0);

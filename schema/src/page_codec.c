@@ -31,6 +31,18 @@ enum xrw_page_encoding xrw_page_encode(const uint8_t *page, uint8_t *data, size_
     return XRW_PAGE_RAW;
 }
 
+size_t xrw_page_encode_difference(const uint8_t *page, const uint8_t *base, uint8_t *data)
+{
+    uint8_t difference[XRW_PAGE_BYTES];
+    int packed;
+
+    for (size_t i = 0; i < XRW_PAGE_BYTES; i++)
+        difference[i] = page[i] ^ base[i];
+    packed = LZ4_compress_default((const char *)difference, (char *)data, (int)XRW_PAGE_BYTES,
+                                  (int)XRW_PAGE_BYTES - 1);
+    return packed > 0 ? (size_t)packed : 0;
+}
+
 static int decode_zero(const uint8_t *data, size_t bytes, uint8_t *page)
 {
     (void)data;
@@ -60,7 +72,18 @@ static int decode_lz4(const uint8_t *data, size_t bytes, uint8_t *page)
     return 0;
 }
 
-int xrw_page_decode(int64_t encoding, const uint8_t *data, size_t bytes, uint8_t *page)
+static int decode_difference(const uint8_t *data, size_t bytes, const uint8_t *base, uint8_t *page)
+{
+    uint8_t difference[XRW_PAGE_BYTES];
+    int ret = decode_lz4(data, bytes, difference);
+
+    for (size_t i = 0; !ret && i < XRW_PAGE_BYTES; i++)
+        page[i] = difference[i] ^ base[i];
+    return ret;
+}
+
+int xrw_page_decode(int64_t encoding, const uint8_t *data, size_t bytes, const uint8_t *base,
+                    uint8_t *page)
 {
     static int (*const decoders[])(const uint8_t *, size_t, uint8_t *) = {
         [XRW_PAGE_ZERO] = decode_zero,
@@ -68,6 +91,8 @@ int xrw_page_decode(int64_t encoding, const uint8_t *data, size_t bytes, uint8_t
         [XRW_PAGE_LZ4] = decode_lz4,
     };
 
+    if (encoding == XRW_PAGE_DIFFERENCE)
+        return base ? decode_difference(data, bytes, base, page) : -EUCLEAN;
     if (encoding < 0 || encoding >= (int64_t)(sizeof decoders / sizeof *decoders))
         return -EUCLEAN;
     return decoders[encoding](data, bytes, page);

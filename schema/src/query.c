@@ -242,6 +242,7 @@ int xrw_store_query(struct xrw_store *store, const char *sql, uint64_t max_rows,
     sqlite3_stmt *stmt = NULL;
     int ret;
 
+    xrw_queue_settle(store);
     store->in_query = true;
     store->query_refused = false;
     ret = prepare(store, sql, &stmt, err);

@@ -60,76 +60,260 @@ static int system_registers(struct xrw_store *store, uint64_t id, struct xrw_reg
     return 0;
 }
 
-/* The row of `exit`; *sysregs is the id of the system registers, which are not read yet. */
-static int read_before(struct xrw_store *store, struct xrw_exit *exit, uint64_t *sysregs,
-                       struct xrw_error *err)
+/* ---- sites and blocks ------------------------------------------------ */
+
+static int read_site(struct xrw_store *store, uint64_t id, struct xrw_site *site,
+                     struct xrw_error *err)
 {
     sqlite3_stmt *stmt;
-    int column = 3;
-    int ret = xrw_db_statement(store, XRW_SQL_EXIT, &stmt, err);
+    int ret = xrw_db_statement(store, XRW_SQL_SITE, &stmt, err);
 
     if (ret)
         return ret;
-    xrw_db_bind_u64(stmt, 1, exit->id);
+    xrw_db_bind_u64(stmt, 1, id);
     ret = xrw_db_step(store, stmt, doing, err);
     if (ret == 0)
-        return xrw_error_set(err, -ENOENT, "%s: no exit %" PRIu64, store->path, exit->id);
+        return xrw_db_damaged(store, "an exit's site is missing", err);
     if (ret < 0)
         return ret;
-    exit->run = xrw_db_u64(stmt, 0);
-    exit->vcpu = (uint32_t)xrw_db_u64(stmt, 1);
-    *sysregs = xrw_db_u64(stmt, 2);
-    for (unsigned i = 0; i < XRW_EXIT_FIELD_COUNT; i++, column++)
-        if (!xrw_db_is_null(stmt, column))
-            xrw_exit_set(exit, (enum xrw_exit_field)i, xrw_db_u64(stmt, column));
-    take_registers(stmt, column, &exit->before, 0, XRW_HOT_COUNT);
+    memset(site, 0, sizeof *site);
+    site->insn = xrw_db_u64(stmt, 1);
+    site->rip_known = !xrw_db_is_null(stmt, 2);
+    site->rip = xrw_db_u64(stmt, 2);
+    for (unsigned i = 0; i < XRW_SITE_FIELD_COUNT; i++) {
+        site->known |= (uint32_t)!xrw_db_is_null(stmt, 3 + (int)i) << i;
+        site->field[i] = xrw_db_u64(stmt, 3 + (int)i);
+    }
     sqlite3_reset(stmt);
     return 0;
 }
 
-/* The row of `resume`, if there is one, over the hot registers before. */
-static int read_after(struct xrw_store *store, struct xrw_exit *exit, uint64_t *sysregs,
+int xrw_db_site(struct xrw_store *store, uint64_t id, const struct xrw_site **site,
+                struct xrw_error *err)
+{
+    struct xrw_site_cache *cache = &store->sites;
+    unsigned slot = (unsigned)(id % XRW_SITE_CACHE);
+
+    if (cache->id[slot] != id || !id) {
+        int ret;
+
+        cache->id[slot] = 0;
+        ret = read_site(store, id, &cache->site[slot], err);
+        if (ret)
+            return ret;
+        cache->id[slot] = id;
+    }
+    *site = &cache->site[slot];
+    return 0;
+}
+
+static int read_block(struct xrw_store *store, uint64_t id, struct xrw_block *block, uint64_t *run,
                       struct xrw_error *err)
 {
     sqlite3_stmt *stmt;
-    uint64_t unknown;
-    int ret = xrw_db_statement(store, XRW_SQL_RESUME, &stmt, err);
+    int ret = xrw_db_statement(store, XRW_SQL_BLOCK, &stmt, err);
 
     if (ret)
         return ret;
-    xrw_db_bind_u64(stmt, 1, exit->id);
+    xrw_db_bind_u64(stmt, 1, id);
     ret = xrw_db_step(store, stmt, doing, err);
-    if (ret <= 0)
+    if (ret == 0)
+        return xrw_db_damaged(store, "an exit's block is missing", err);
+    if (ret < 0)
         return ret;
-    exit->has_after = true;
-    exit->after = exit->before;
-    unknown = xrw_db_u64(stmt, 0);
-    if (!xrw_db_is_null(stmt, 1))
-        *sysregs = xrw_db_u64(stmt, 1);
-    take_registers(stmt, 2, &exit->after, 0, XRW_HOT_COUNT);
+    *run = xrw_db_u64(stmt, 0);
+    block->vcpu = (uint32_t)xrw_db_u64(stmt, 1);
+    block->resume = xrw_db_u64(stmt, 2) != 0;
+    block->known = 0;
+    for (unsigned i = 0; i < XRW_BASED_COUNT; i++) {
+        block->known |= (uint32_t)!xrw_db_is_null(stmt, 3 + (int)i) << i;
+        block->base[i] = (int64_t)xrw_db_u64(stmt, 3 + (int)i);
+    }
     sqlite3_reset(stmt);
+    return 0;
+}
+
+int xrw_db_block(struct xrw_store *store, uint64_t id, const struct xrw_block **block,
+                 uint64_t *run, struct xrw_error *err)
+{
+    struct xrw_block_cache *cache = &store->blocks;
+    unsigned slot = (unsigned)(id % XRW_BLOCK_CACHE);
+
+    if (cache->block[slot].id != id || !id) {
+        int ret;
+
+        cache->block[slot].id = 0;
+        ret = read_block(store, id, &cache->block[slot], &cache->run[slot], err);
+        if (ret)
+            return ret;
+        cache->block[slot].id = id;
+    }
+    *block = &cache->block[slot];
+    *run = cache->run[slot];
+    return 0;
+}
+
+/* ---- an exit --------------------------------------------------------- */
+
+/* The row of `exit` as it is. */
+static int read_row(struct xrw_store *store, xrw_exit_id id, struct xrw_row *row,
+                    struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
+    int ret = xrw_db_statement(store, XRW_SQL_EXIT, &stmt, err);
+
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, id);
+    ret = xrw_db_step(store, stmt, doing, err);
+    if (ret == 0)
+        return xrw_error_set(err, -ENOENT, "%s: no exit %" PRIu64, store->path, id);
+    if (ret < 0)
+        return ret;
+    for (unsigned i = 0; i < XRW_EXIT_COLUMN_COUNT; i++) {
+        row->value[i] = (int64_t)xrw_db_u64(stmt, 1 + (int)i);
+        row->null[i] = xrw_db_is_null(stmt, 1 + (int)i);
+    }
+    sqlite3_reset(stmt);
+    return 0;
+}
+
+/* Fields that the site says. */
+static void take_site(const struct xrw_site *site, struct xrw_exit *exit)
+{
+#define SITE_PLACE(name) XRW_EXIT_##name,
+    static const enum xrw_exit_field places[] = {XRW_SITE_FIELD_TABLE(SITE_PLACE)};
+
+    for (unsigned i = 0; i < XRW_SITE_FIELD_COUNT; i++)
+        if (site->known >> i & 1)
+            xrw_exit_set(exit, places[i], site->field[i]);
+    if (site->rip_known)
+        xrw_registers_set(&exit->before, XRW_REG_rip, site->rip);
+}
+
+/* A value that is kept as a difference: where it belongs. */
+static void take_based(struct xrw_exit *exit, unsigned based, uint64_t value, uint64_t *sysregs)
+{
+    static const enum xrw_exit_field fields[] = {
+        [XRW_BASED_time_ns] = XRW_EXIT_time_ns,
+        [XRW_BASED_tsc] = XRW_EXIT_tsc,
+        [XRW_BASED_entry_tsc] = XRW_EXIT_entry_tsc,
+        [XRW_BASED_entry_tsc_offset] = XRW_EXIT_entry_tsc_offset,
+        [XRW_BASED_entries] = XRW_EXIT_entries,
+        [XRW_BASED_gpa] = XRW_EXIT_gpa,
+        [XRW_BASED_gla] = XRW_EXIT_gla,
+    };
+    unsigned reg = based - XRW_BASED_rax;
+
+    if (based == XRW_BASED_sysregs)
+        *sysregs = value;
+    else if (based < XRW_BASED_sysregs)
+        xrw_exit_set(exit, fields[based], based == XRW_BASED_entries ? value + exit->id : value);
+    else
+        xrw_registers_set(&exit->before, (enum xrw_register)(reg + (reg >= XRW_REG_rip)), value);
+}
+
+/* What each column means for an exit. */
+enum target { TO_ELSEWHERE, TO_BASED, TO_AFTER };
+
+#define TARGET_WHOLE(name)                                                                         \
+    {                                                                                              \
+        TO_ELSEWHERE, 0                                                                            \
+    }
+#define TARGET_BASED(name)                                                                         \
+    {                                                                                              \
+        TO_BASED, XRW_BASED_##name                                                                 \
+    }
+#define TARGET_RARE(name)                                                                          \
+    {                                                                                              \
+        TO_BASED, XRW_BASED_##name                                                                 \
+    }
+#define TARGET_AFTER(name)                                                                         \
+    {                                                                                              \
+        TO_AFTER, XRW_REG_##name                                                                   \
+    }
+#define TARGET(kind, name) TARGET_##kind(name),
+
+static const struct {
+    uint8_t target, index;
+} targets[XRW_EXIT_COLUMN_COUNT] = {XRW_EXIT_COLUMN_TABLE(TARGET)};
+
+static void take_before(const struct xrw_row *row, const struct xrw_block *block,
+                        struct xrw_exit *exit, uint64_t *sysregs)
+{
+    for (unsigned i = 0; i < XRW_EXIT_COLUMN_COUNT; i++) {
+        unsigned based = targets[i].index;
+
+        if (targets[i].target == TO_BASED && !row->null[i] && block->known >> based & 1)
+            take_based(exit, based, (uint64_t)block->base[based] + (uint64_t)row->value[i],
+                       sysregs);
+    }
+    if (!row->null[XRW_COLUMN_WHOLE_qualification])
+        xrw_exit_set(exit, XRW_EXIT_qualification,
+                     (uint64_t)row->value[XRW_COLUMN_WHOLE_qualification]);
+    if (!row->null[XRW_COLUMN_WHOLE_whole_entries])
+        xrw_exit_set(exit, XRW_EXIT_entries, (uint64_t)row->value[XRW_COLUMN_WHOLE_whole_entries]);
+}
+
+/* The hot registers after, over those before. */
+static void take_after(const struct xrw_row *row, struct xrw_exit *exit)
+{
+    uint64_t unknown = (uint64_t)row->value[XRW_COLUMN_WHOLE_unknown];
+
+    exit->after = exit->before;
+    for (unsigned i = 0; i < XRW_EXIT_COLUMN_COUNT; i++)
+        if (targets[i].target == TO_AFTER && !row->null[i])
+            xrw_registers_set(&exit->after, (enum xrw_register)targets[i].index,
+                              (uint64_t)row->value[i]);
+    if (!row->null[XRW_COLUMN_WHOLE_after_rip])
+        xrw_registers_set(&exit->after, XRW_REG_rip,
+                          (uint64_t)row->value[XRW_COLUMN_WHOLE_after_rip]);
+    else if (exit->before.known[XRW_REG_rip])
+        xrw_registers_set(&exit->after, XRW_REG_rip,
+                          exit->before.value[XRW_REG_rip] +
+                              (uint64_t)row->value[XRW_COLUMN_WHOLE_advance]);
     for (unsigned reg = 0; reg < XRW_HOT_COUNT; reg++)
         if (unknown >> reg & 1) {
             exit->after.known[reg] = false;
             exit->after.value[reg] = 0;
         }
-    return 0;
+}
+
+static int put_together(struct xrw_store *store, const struct xrw_row *row, struct xrw_exit *exit,
+                        struct xrw_error *err)
+{
+    uint64_t before = 0, after, run;
+    const struct xrw_block *block;
+    const struct xrw_site *site;
+    int ret = xrw_db_block(store, (uint64_t)row->value[XRW_COLUMN_WHOLE_block], &block, &run, err);
+
+    if (!ret)
+        ret = xrw_db_site(store, (uint64_t)row->value[XRW_COLUMN_WHOLE_site], &site, err);
+    if (ret)
+        return ret;
+    exit->run = run;
+    exit->vcpu = block->vcpu;
+    exit->has_after = block->resume;
+    take_site(site, exit);
+    take_before(row, block, exit, &before);
+    after = before;
+    if (!row->null[XRW_COLUMN_WHOLE_after_sysregs])
+        after = (uint64_t)row->value[XRW_COLUMN_WHOLE_after_sysregs];
+    if (exit->has_after)
+        take_after(row, exit);
+    ret = system_registers(store, before, &exit->before, err);
+    return ret || !exit->has_after ? ret : system_registers(store, after, &exit->after, err);
 }
 
 int xrw_store_exit(struct xrw_store *store, xrw_exit_id id, struct xrw_exit *exit,
                    struct xrw_error *err)
 {
     struct xrw_exit read = {.id = id};
-    uint64_t before = 0, after;
-    int ret = read_before(store, &read, &before, err);
+    struct xrw_row row;
+    int ret = read_row(store, id, &row, err);
 
-    after = before;
     if (!ret)
-        ret = read_after(store, &read, &after, err);
-    if (!ret)
-        ret = system_registers(store, before, &read.before, err);
-    if (!ret && read.has_after)
-        ret = system_registers(store, after, &read.after, err);
+        ret = put_together(store, &row, &read, err);
     if (!ret)
         *exit = read;
     return ret;

@@ -1,90 +1,204 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Searching the exits.  An exit matches by its site, of which there are few: the next exit of each
+ * site that matches is one step in the index by site, and the nearest of these is the answer,
+ * however far it is.  Where many exits match, the answer is near, and looking at some exits one by
+ * one finds it sooner; where there is no index (while recording, or after being cut off) that is
+ * all there is.
+ */
 #include "db.h"
-#include "xrw/vmx.h"
+#include "site_index.h"
 
 #include <errno.h>
-#include <stdio.h>
 
-/* How a filter constrains rip.  As signed integers, in which they are stored, unsigned ranges that
- * cross 2^63 fall into two. */
-enum rip_form { RIP_ANY, RIP_ONE, RIP_RANGE, RIP_SPLIT_RANGE };
+/* Exits looked at one by one before the index is asked. */
+#define NEAR 48u
 
-/* `+rip` keeps SQLite from walking the index over a whole range and sorting it by id. */
-static const char *const rip_terms[] = {
-    [RIP_ANY] = "",
-    [RIP_ONE] = " AND rip = ?4",
-    [RIP_RANGE] = " AND +rip BETWEEN ?4 AND ?5",
-    [RIP_SPLIT_RANGE] = " AND (+rip >= ?4 OR +rip <= ?5)",
+struct finder {
+    struct xrw_store *store;
+    const struct xrw_exit_filter *filter;
+    bool forward;
+    xrw_exit_id first, last; /* inclusive */
+    bool (*interrupted)(void *ctx);
+    void *ctx;
+    struct xrw_error *err;
 };
 
-static enum rip_form rip_form(const struct xrw_exit_filter *filter)
-{
-    if (!filter->by_rip)
-        return RIP_ANY;
-    if (filter->rip_first == filter->rip_last)
-        return RIP_ONE;
-    return filter->rip_first >> 63 == filter->rip_last >> 63 ? RIP_RANGE : RIP_SPLIT_RANGE;
-}
+enum { SCAN_FORWARD, SCAN_BACKWARD, SEEK_FORWARD, SEEK_BACKWARD };
 
-/* The statement for the members that the filter sets; prepared once for each combination. */
-static int find_statement(struct xrw_store *store, const struct xrw_exit_filter *filter,
-                          bool forward, sqlite3_stmt **out, struct xrw_error *err)
+static int statement(const struct finder *finder, unsigned which, sqlite3_stmt **out)
 {
-    enum rip_form form = rip_form(filter);
-    unsigned which = (unsigned)form | (unsigned)filter->by_reason << 2 |
-                     (unsigned)filter->by_vcpu << 3 | (unsigned)forward << 4;
-    sqlite3_stmt **stmt = &store->find[which];
+    static const char *const sql[XRW_FIND_STATEMENTS] = {
+        [SCAN_FORWARD] = "SELECT id, site, block FROM exit WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+        [SCAN_BACKWARD] =
+            "SELECT id, site, block FROM exit WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC",
+        [SEEK_FORWARD] = "SELECT id FROM exit WHERE id BETWEEN ?1 AND ?2 AND site = ?3"
+                         " ORDER BY id LIMIT 1",
+        [SEEK_BACKWARD] = "SELECT id FROM exit WHERE id BETWEEN ?1 AND ?2 AND site = ?3"
+                          " ORDER BY id DESC LIMIT 1",
+    };
+    struct xrw_store *store = finder->store;
     int rc = SQLITE_OK;
 
-    if (!*stmt) {
-        char sql[256];
-
-        (void)snprintf(sql, sizeof sql,
-                       "SELECT id, reason, intr_info FROM exit WHERE id BETWEEN ?1 AND ?2%s%s%s"
-                       " ORDER BY id %s",
-                       filter->by_reason ? " AND (reason & 0xffff) = ?3" : "", rip_terms[form],
-                       filter->by_vcpu ? " AND vcpu = ?6" : "", forward ? "ASC" : "DESC");
-        rc = sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
-    }
-    *out = *stmt;
-    return xrw_db_error(store, rc, "preparing a search", err);
+    xrw_queue_settle(store);
+    if (!store->find[which])
+        rc = sqlite3_prepare_v3(store->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT,
+                                &store->find[which], NULL);
+    *out = store->find[which];
+    return xrw_db_error(store, rc, "preparing a search", finder->err);
 }
 
-static bool is_host_exit(sqlite3_stmt *stmt)
+/* ---- one by one ------------------------------------------------------ */
+
+/* 1, 0 or an error. */
+static int row_matches(const struct finder *finder, uint64_t site_id, uint64_t block_id)
 {
-    struct xrw_exit exit = {0};
-
-    if (!xrw_db_is_null(stmt, 1))
-        xrw_exit_set(&exit, XRW_EXIT_reason, xrw_db_u64(stmt, 1));
-    if (!xrw_db_is_null(stmt, 2))
-        xrw_exit_set(&exit, XRW_EXIT_intr_info, xrw_db_u64(stmt, 2));
-    return exit.field_known[XRW_EXIT_reason] && xrw_vmx_is_host_exit(&exit);
-}
-
-struct interruption {
-    bool (*asked)(void *ctx);
-    void *ctx;
-};
-
-static int poll_interruption(void *arg)
-{
-    const struct interruption *interruption = arg;
-
-    return interruption->asked(interruption->ctx);
-}
-
-static int search(struct xrw_store *store, sqlite3_stmt *stmt, bool guest_only, xrw_exit_id *id,
-                  struct xrw_error *err)
-{
+    const struct xrw_exit_filter *filter = finder->filter;
+    const struct xrw_block *block;
+    const struct xrw_site *site;
+    struct xrw_site_entry entry;
+    uint64_t run;
     int ret;
 
-    while ((ret = xrw_db_step(store, stmt, "searching the exits", err)) == 1)
-        if (!guest_only || !is_host_exit(stmt)) {
-            *id = xrw_db_u64(stmt, 0);
+    if (filter->by_reason || filter->by_rip || filter->guest_only) {
+        ret = xrw_db_site(finder->store, site_id, &site, finder->err);
+        if (ret)
+            return ret;
+        xrw_site_entry_fill(&entry, site);
+        if (!xrw_site_entry_matches(&entry, filter))
+            return 0;
+    }
+    if (!filter->by_vcpu)
+        return 1;
+    ret = xrw_db_block(finder->store, block_id, &block, &run, finder->err);
+    return ret ? ret : block->vcpu == filter->vcpu;
+}
+
+/* Look at exits from the near end on, at most so many.  1 with *id; 0: none; else an error.  *left
+ * becomes 0 if there are more. */
+static int scan(const struct finder *finder, uint64_t *left, xrw_exit_id *id)
+{
+    sqlite3_stmt *stmt;
+    int ret = statement(finder, finder->forward ? SCAN_FORWARD : SCAN_BACKWARD, &stmt);
+
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, finder->first);
+    xrw_db_bind_u64(stmt, 2, finder->last);
+    while (*left &&
+           (ret = xrw_db_step(finder->store, stmt, "searching the exits", finder->err)) == 1) {
+        xrw_exit_id at = xrw_db_u64(stmt, 0);
+
+        ret = row_matches(finder, xrw_db_u64(stmt, 1), xrw_db_u64(stmt, 2));
+        if (ret) {
+            *id = at;
             break;
         }
+        if (--*left % 256 == 0 && finder->interrupted && finder->interrupted(finder->ctx)) {
+            ret = xrw_error_set(finder->err, -EINTR, "interrupted");
+            break;
+        }
+    }
     sqlite3_reset(stmt);
     return ret;
+}
+
+/* ---- by index -------------------------------------------------------- */
+
+/* Nearest exit of a site in first..last: 1 with *id, 0 or an error. */
+static int seek(const struct finder *finder, uint64_t site, xrw_exit_id first, xrw_exit_id last,
+                xrw_exit_id *id)
+{
+    sqlite3_stmt *stmt;
+    int ret = statement(finder, finder->forward ? SEEK_FORWARD : SEEK_BACKWARD, &stmt);
+
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, first);
+    xrw_db_bind_u64(stmt, 2, last);
+    xrw_db_bind_u64(stmt, 3, site);
+    ret = xrw_db_step(finder->store, stmt, "searching the exits", finder->err);
+    if (ret == 1)
+        *id = xrw_db_u64(stmt, 0);
+    sqlite3_reset(stmt);
+    return ret;
+}
+
+/* As that, on the vCPU asked for. */
+static int seek_on_vcpu(const struct finder *finder, uint64_t site, xrw_exit_id first,
+                        xrw_exit_id last, xrw_exit_id *id)
+{
+    struct xrw_exit exit;
+    int ret = 0;
+
+    while (first <= last && (ret = seek(finder, site, first, last, id)) == 1) {
+        if (!finder->filter->by_vcpu)
+            break;
+        ret = xrw_store_exit(finder->store, *id, &exit, finder->err);
+        if (ret < 0)
+            break;
+        ret = 1;
+        if (exit.vcpu == finder->filter->vcpu)
+            break;
+        ret = 0;
+        if (finder->forward)
+            first = *id + 1;
+        else
+            last = *id - 1;
+        if (finder->interrupted && finder->interrupted(finder->ctx))
+            return xrw_error_set(finder->err, -EINTR, "interrupted");
+    }
+    return ret;
+}
+
+/* The nearest of the next exits of all sites that match. */
+static int find_by_site(const struct finder *finder, const struct xrw_site_index *index,
+                        xrw_exit_id *id)
+{
+    xrw_exit_id first = finder->first, last = finder->last;
+    size_t looked = 0;
+    int found = 0;
+
+    for (size_t i = xrw_site_index_next(index, finder->filter, 0); i < index->count;
+         i = xrw_site_index_next(index, finder->filter, i + 1)) {
+        const struct xrw_site_entry *entry = &index->entry[i];
+        xrw_exit_id low = entry->first > first ? entry->first : first;
+        xrw_exit_id high = entry->last < last ? entry->last : last, at = 0;
+        int ret;
+
+        if (low > high)
+            continue;
+        ret = seek_on_vcpu(finder, entry->id, low, high, &at);
+        if (ret < 0)
+            return ret;
+        if (ret) {
+            found = 1;
+            *id = at;
+            if (finder->forward)
+                last = at - 1;
+            else
+                first = at + 1;
+        }
+        if (++looked % 256 == 0 && finder->interrupted && finder->interrupted(finder->ctx))
+            return xrw_error_set(finder->err, -EINTR, "interrupted");
+    }
+    return found;
+}
+
+static int find(const struct finder *finder, xrw_exit_id *id)
+{
+    const struct xrw_exit_filter *filter = finder->filter;
+    bool by_site = filter->by_reason || filter->by_rip;
+    const struct xrw_site_index *index = NULL;
+    uint64_t left = UINT64_MAX;
+    int ret = by_site ? xrw_site_index_get(finder->store, &index, finder->err) : 0;
+
+    if (ret)
+        return ret;
+    if (index && index->exits_indexed)
+        left = filter->by_rip ? 0 : NEAR;
+    ret = left ? scan(finder, &left, id) : 0;
+    return ret || left ? ret : find_by_site(finder, index, id);
 }
 
 int xrw_store_find_exit(struct xrw_store *store, const struct xrw_exit_filter *filter,
@@ -92,34 +206,17 @@ int xrw_store_find_exit(struct xrw_store *store, const struct xrw_exit_filter *f
                         bool (*interrupted)(void *ctx), void *ctx, xrw_exit_id *id,
                         struct xrw_error *err)
 {
-    struct interruption interruption = {interrupted, ctx};
-    sqlite3_stmt *stmt;
-    int ret;
+    struct finder finder = {store, filter, forward, first, last, interrupted, ctx, err};
 
     if (forward ? from >= last : from <= first || from == 0)
         return 0;
     if (filter->by_rip && filter->rip_first > filter->rip_last)
         return 0;
     if (forward && from + 1 > first)
-        first = from + 1;
+        finder.first = from + 1;
     if (!forward && from - 1 < last)
-        last = from - 1;
-    if (last > INT64_MAX)
-        last = INT64_MAX;
-    if (first > last)
-        return 0;
-    ret = find_statement(store, filter, forward, &stmt, err);
-    if (ret)
-        return ret;
-    xrw_db_bind_u64(stmt, 1, first);
-    xrw_db_bind_u64(stmt, 2, last);
-    xrw_db_bind_u64(stmt, 3, filter->reason);
-    xrw_db_bind_u64(stmt, 4, filter->rip_first);
-    xrw_db_bind_u64(stmt, 5, filter->rip_last);
-    xrw_db_bind_u64(stmt, 6, filter->vcpu);
-    if (interrupted)
-        sqlite3_progress_handler(store->db, 1000, poll_interruption, &interruption);
-    ret = search(store, stmt, filter->guest_only, id, err);
-    sqlite3_progress_handler(store->db, 0, NULL, NULL);
-    return ret;
+        finder.last = from - 1;
+    if (finder.last > INT64_MAX)
+        finder.last = INT64_MAX;
+    return finder.first > finder.last ? 0 : find(&finder, id);
 }

@@ -94,12 +94,13 @@ static int version_as_of(struct xrw_store *store, const struct xrw_run *run, xrw
     return look_up(store, XRW_SQL_PAGE_AS_OF, run->base_run, gfn, 0, id, from, err);
 }
 
-static int decode_row(struct xrw_store *store, sqlite3_stmt *stmt, uint8_t *page,
-                      struct xrw_error *err)
+/* A row of `page`, and the page that it is a difference from; NULL if it is whole. */
+static int decode_row(struct xrw_store *store, sqlite3_stmt *stmt, const uint8_t *base,
+                      uint8_t *page, struct xrw_error *err)
 {
     XXH128_canonical_t hash;
     int ret = xrw_page_decode(sqlite3_column_int64(stmt, 0), sqlite3_column_blob(stmt, 1),
-                              (size_t)sqlite3_column_bytes(stmt, 1), page);
+                              (size_t)sqlite3_column_bytes(stmt, 1), base, page);
 
     if (ret)
         return xrw_db_damaged(store, "a page does not unpack to 4096 bytes", err);
@@ -110,18 +111,14 @@ static int decode_row(struct xrw_store *store, sqlite3_stmt *stmt, uint8_t *page
     return 0;
 }
 
-static int read_content(struct xrw_store *store, uint64_t id, uint8_t *page, struct xrw_error *err)
+/* Read a row of `page`: 1 if it is a difference and base is NULL, from *base_id, and nothing was
+ * decoded; else 0 or an error. */
+static int read_row(struct xrw_store *store, uint64_t id, const uint8_t *base, uint8_t *page,
+                    uint64_t *base_id, struct xrw_error *err)
 {
-    uint8_t content[XRW_PAGE_BYTES];
-    const uint8_t *cached = xrw_page_cache_find(store->pages, id);
     sqlite3_stmt *stmt;
-    int ret;
+    int ret = xrw_db_statement(store, XRW_SQL_PAGE, &stmt, err);
 
-    if (cached) {
-        memcpy(page, cached, XRW_PAGE_BYTES);
-        return 0;
-    }
-    ret = xrw_db_statement(store, XRW_SQL_PAGE, &stmt, err);
     if (ret)
         return ret;
     xrw_db_bind_u64(stmt, 1, id);
@@ -130,12 +127,57 @@ static int read_content(struct xrw_store *store, uint64_t id, uint8_t *page, str
         return xrw_db_damaged(store, "the content of a page is missing", err);
     if (ret < 0)
         return ret;
-    ret = decode_row(store, stmt, content, err);
+    if (!base && sqlite3_column_int64(stmt, 0) == XRW_PAGE_DIFFERENCE) {
+        *base_id = xrw_db_u64(stmt, 3);
+        ret = 1;
+    } else {
+        ret = decode_row(store, stmt, base, page, err);
+    }
     sqlite3_reset(stmt);
-    if (ret)
-        return ret;
+    return ret;
+}
+
+/* A page that is whole; kept for others that are differences from it. */
+static int read_whole(struct xrw_store *store, uint64_t id, uint8_t *page, struct xrw_error *err)
+{
+    const uint8_t *cached = xrw_page_cache_find(store->pages, id);
+    uint64_t base_id;
+    int ret;
+
+    if (cached) {
+        memcpy(page, cached, XRW_PAGE_BYTES);
+        return 0;
+    }
+    ret = read_row(store, id, NULL, page, &base_id, err);
+    if (ret > 0)
+        return xrw_db_damaged(store, "a page is a difference from one that is none itself", err);
+    if (!ret)
+        xrw_page_cache_add(store->pages, id, page);
+    return ret;
+}
+
+int xrw_db_page(struct xrw_store *store, uint64_t id, uint8_t *page, struct xrw_error *err)
+{
+    uint8_t content[XRW_PAGE_BYTES], base[XRW_PAGE_BYTES];
+    const uint8_t *cached;
+    uint64_t base_id = 0;
+    int ret;
+
     if (!store->pages)
         store->pages = xrw_page_cache_create();
+    cached = xrw_page_cache_find(store->pages, id);
+    if (cached) {
+        memcpy(page, cached, XRW_PAGE_BYTES);
+        return 0;
+    }
+    ret = read_row(store, id, NULL, content, &base_id, err);
+    if (ret > 0) {
+        ret = read_whole(store, base_id, base, err);
+        if (!ret)
+            ret = read_row(store, id, base, content, &base_id, err);
+    }
+    if (ret)
+        return ret;
     xrw_page_cache_add(store->pages, id, content);
     memcpy(page, content, XRW_PAGE_BYTES);
     return 0;
@@ -181,7 +223,7 @@ int xrw_store_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_
         return unknown_page(store, gfn, exit, err);
     if (ret < 0)
         return ret;
-    ret = read_content(store, id, page, err);
+    ret = xrw_db_page(store, id, page, err);
     if (!ret && since)
         ret = first_seen(store, info, gfn, id, version, since, err);
     return ret;

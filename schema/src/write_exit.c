@@ -1,182 +1,262 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The writing thread's side of exits, and what belongs to them. */
 #include "db.h"
-#include "xrw/insn.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define SYSTEM_COUNT (XRW_REGISTER_COUNT - XRW_HOT_COUNT)
+/* Below this many rows, preparing a copy from an image costs more than it saves. */
+#define IMAGE_ROWS_MIN 96u
 
-/* Hash of the system registers, unknown ones as such. */
-static XXH128_hash_t hash_system(const struct xrw_registers *regs)
+/* ---- system registers, instructions ---------------------------------- */
+
+int xrw_drain_sysregs(struct xrw_store *store, const struct xrw_packed_sysregs *packed,
+                      struct xrw_error *err)
 {
-    uint64_t image[2 * SYSTEM_COUNT];
-
-    for (unsigned i = 0; i < SYSTEM_COUNT; i++) {
-        image[2 * i] = regs->known[XRW_HOT_COUNT + i];
-        image[2 * i + 1] = regs->known[XRW_HOT_COUNT + i] ? regs->value[XRW_HOT_COUNT + i] : 0;
-    }
-    return XXH3_128bits(image, sizeof image);
-}
-
-/* Bind registers first..last - 1 to consecutive parameters. */
-static void bind_registers(sqlite3_stmt *stmt, int parameter, const struct xrw_registers *regs,
-                           unsigned first, unsigned last)
-{
-    for (unsigned reg = first; reg < last; reg++)
-        xrw_db_bind_known(stmt, parameter++, regs->known[reg], regs->value[reg]);
-}
-
-/* Id of the row of `sysregs` with these values, added if there is none. */
-static int sysregs_row(struct xrw_store *store, const struct xrw_registers *regs, uint64_t *id,
-                       struct xrw_error *err)
-{
-    struct xrw_store_writer *writer = &store->writer;
-    XXH128_hash_t key = hash_system(regs);
-    uint64_t found = xrw_id_map_find(&writer->sysregs, key);
     sqlite3_stmt *stmt;
-    int ret;
+    int ret = xrw_drain_begin(store, err);
 
-    if (!found) {
-        found = writer->sysregs_rows + 1;
+    if (!ret)
         ret = xrw_db_statement(store, XRW_SQL_ADD_SYSREGS, &stmt, err);
-        if (ret)
-            return ret;
-        xrw_db_bind_u64(stmt, 1, found);
-        bind_registers(stmt, 2, regs, XRW_HOT_COUNT, XRW_REGISTER_COUNT);
-        ret = xrw_db_insert(store, stmt, "adding system registers", err);
-        if (ret)
-            return ret;
-        writer->sysregs_rows = found;
-        xrw_id_map_add(&writer->sysregs, key, found);
-    }
-    *id = found;
-    return 0;
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, packed->id);
+    for (unsigned i = 0; i < XRW_SYSTEM_COUNT; i++)
+        xrw_db_bind_known(stmt, 2 + (int)i, packed->known[i], packed->value[i]);
+    return xrw_db_insert(store, stmt, "adding system registers", err);
 }
 
-static int add_row(struct xrw_store *store, const struct xrw_exit *exit, uint64_t sysregs,
+int xrw_drain_insn(struct xrw_store *store, const struct xrw_packed_insn *packed,
                    struct xrw_error *err)
 {
     sqlite3_stmt *stmt;
-    int parameter = 6;
+    int ret = xrw_drain_begin(store, err);
+
+    if (!ret)
+        ret = xrw_db_statement(store, XRW_SQL_ADD_INSN, &stmt, err);
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, packed->id);
+    xrw_db_bind_u64(stmt, 2, packed->rip);
+    xrw_db_bind_u64(stmt, 3, packed->mode);
+    (void)sqlite3_bind_blob64(stmt, 4, packed->code, packed->bytes, SQLITE_STATIC);
+    xrw_db_bind_text(stmt, 5, packed->text);
+    return xrw_db_insert(store, stmt, "adding an instruction", err);
+}
+
+/* ---- sites ----------------------------------------------------------- */
+
+static int grow_sites(struct xrw_store_drain *drain)
+{
+    size_t capacity = drain->site_capacity ? 2 * drain->site_capacity : 1024;
+    struct xrw_site_count *counts = realloc(drain->site_count, capacity * sizeof *counts);
+    uint64_t *dirty;
+
+    if (!counts)
+        return -ENOMEM;
+    drain->site_count = counts;
+    dirty = realloc(drain->dirty_sites, capacity * sizeof *dirty);
+    if (!dirty)
+        return -ENOMEM;
+    drain->dirty_sites = dirty;
+    drain->site_capacity = capacity;
+    return 0;
+}
+
+static int insert_site(struct xrw_store *store, uint64_t id, const struct xrw_site *site,
+                       xrw_exit_id exit, struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
+    int ret = xrw_drain_begin(store, err);
+
+    if (!ret)
+        ret = xrw_db_statement(store, XRW_SQL_ADD_SITE, &stmt, err);
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, id);
+    xrw_db_bind_known(stmt, 2, site->insn != 0, site->insn);
+    xrw_db_bind_known(stmt, 3, site->rip_known, site->rip);
+    for (unsigned i = 0; i < XRW_SITE_FIELD_COUNT; i++)
+        xrw_db_bind_known(stmt, 4 + (int)i, site->known >> i & 1, site->field[i]);
+    xrw_db_bind_u64(stmt, 4 + XRW_SITE_FIELD_COUNT, exit);
+    return xrw_db_insert(store, stmt, "adding a site", err);
+}
+
+static int add_site(struct xrw_store *store, const struct xrw_site *site, XXH128_hash_t key,
+                    xrw_exit_id exit, uint64_t *id, struct xrw_error *err)
+{
+    struct xrw_store_drain *drain = &store->drain;
+    int ret;
+
+    if (drain->site_rows + 1 >= drain->site_capacity && grow_sites(drain))
+        return xrw_error_set(err, -ENOMEM, "out of memory");
+    ret = insert_site(store, drain->site_rows + 1, site, exit, err);
+    if (ret)
+        return ret;
+    *id = ++drain->site_rows;
+    drain->site_count[*id] = (struct xrw_site_count){.first = exit};
+    xrw_id_map_add(&drain->sites, key, *id);
+    return 0;
+}
+
+/* The site of an exit, counted. */
+static int site_of(struct xrw_store *store, const struct xrw_site *site, xrw_exit_id exit,
+                   uint64_t *id, struct xrw_error *err)
+{
+    struct xrw_store_drain *drain = &store->drain;
+    XXH128_hash_t key = XXH3_128bits(site, sizeof *site);
+    struct xrw_site_count *count;
+    int ret;
+
+    *id = xrw_id_map_find(&drain->sites, key);
+    if (!*id) {
+        ret = add_site(store, site, key, exit, id, err);
+        if (ret)
+            return ret;
+    }
+    count = &drain->site_count[*id];
+    count->exits++;
+    count->last = exit;
+    if (!count->dirty) {
+        count->dirty = true;
+        drain->dirty_sites[drain->dirty++] = *id;
+    }
+    return 0;
+}
+
+int xrw_drain_site_counts(struct xrw_store *store, struct xrw_error *err)
+{
+    struct xrw_store_drain *drain = &store->drain;
+    sqlite3_stmt *stmt;
+    int ret = xrw_db_statement(store, XRW_SQL_COUNT_SITE, &stmt, err);
+
+    for (size_t i = 0; !ret && i < drain->dirty; i++) {
+        struct xrw_site_count *count = &drain->site_count[drain->dirty_sites[i]];
+
+        xrw_db_bind_u64(stmt, 1, count->exits);
+        xrw_db_bind_u64(stmt, 2, count->last);
+        xrw_db_bind_u64(stmt, 3, drain->dirty_sites[i]);
+        ret = xrw_db_insert(store, stmt, "counting exits", err);
+        count->dirty = false;
+    }
+    if (!ret)
+        drain->dirty = 0;
+    return ret;
+}
+
+/* ---- exits ----------------------------------------------------------- */
+
+int xrw_drain_exit(struct xrw_store *store, const struct xrw_packed_exit *packed,
+                   struct xrw_error *err)
+{
+    struct xrw_store_drain *drain = &store->drain;
+    struct xrw_batch_exit *exit = &drain->batch->exit[drain->batch->count];
+    struct xrw_site site;
+    int ret;
+
+    xrw_batch_unpack(packed, exit, &site);
+    ret = site_of(store, &site, packed->id, &exit->site, err);
+    if (ret)
+        return ret;
+    drain->batch->count++;
+    drain->uncommitted++;
+    drain->applied_exit = packed->id;
+    return drain->batch->count == XRW_BATCH_EXITS ? xrw_drain_batch(store, err) : 0;
+}
+
+static int insert_block(struct xrw_store *store, const struct xrw_block *block,
+                        struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
+    int ret = xrw_db_statement(store, XRW_SQL_ADD_BLOCK, &stmt, err);
+
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, block->id);
+    xrw_db_bind_u64(stmt, 2, store->drain.run);
+    xrw_db_bind_u64(stmt, 3, block->vcpu);
+    xrw_db_bind_u64(stmt, 4, block->resume);
+    xrw_db_bind_u64(stmt, 5, block->exits);
+    for (unsigned i = 0; i < XRW_BASED_COUNT; i++)
+        xrw_db_bind_known(stmt, 6 + (int)i, block->known >> i & 1, (uint64_t)block->base[i]);
+    return xrw_db_insert(store, stmt, "adding a block of exits", err);
+}
+
+static int insert_row(struct xrw_store *store, uint64_t id, const struct xrw_row *row,
+                      struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
     int ret = xrw_db_statement(store, XRW_SQL_ADD_EXIT, &stmt, err);
 
     if (ret)
         return ret;
-    xrw_db_bind_u64(stmt, 1, exit->id);
-    xrw_db_bind_u64(stmt, 2, exit->run);
-    xrw_db_bind_u64(stmt, 3, exit->vcpu);
-    xrw_db_bind_known(stmt, 4, store->writer.next_insn != 0, store->writer.next_insn);
-    xrw_db_bind_u64(stmt, 5, sysregs);
-    for (unsigned i = 0; i < XRW_EXIT_FIELD_COUNT; i++)
-        xrw_db_bind_known(stmt, parameter++, exit->field_known[i], exit->field[i]);
-    bind_registers(stmt, parameter, &exit->before, 0, XRW_HOT_COUNT);
+    xrw_db_bind_u64(stmt, 1, id);
+    for (unsigned i = 0; i < XRW_EXIT_COLUMN_COUNT; i++)
+        xrw_db_bind_known(stmt, 2 + (int)i, !row->null[i], (uint64_t)row->value[i]);
     return xrw_db_insert(store, stmt, "adding an exit", err);
 }
 
-/* NULL where the register is as it was at the exit; a bit where it is not known any more. */
-static void bind_changes(sqlite3_stmt *stmt, const struct xrw_exit *exit)
+/* Where this SQLite can copy rows from an image in memory, do so. */
+static void try_image(struct xrw_store *store)
 {
-    uint64_t unknown = 0;
+    sqlite3_stmt *stmt = NULL;
+    struct xrw_store_drain *drain = &store->drain;
 
-    for (unsigned reg = 0; reg < XRW_HOT_COUNT; reg++) {
-        bool changed =
-            exit->after.known[reg] &&
-            (!exit->before.known[reg] || exit->after.value[reg] != exit->before.value[reg]);
-
-        if (!exit->after.known[reg])
-            unknown |= UINT64_C(1) << reg;
-        xrw_db_bind_known(stmt, 4 + (int)reg, changed, exit->after.value[reg]);
-    }
-    xrw_db_bind_u64(stmt, 2, unknown);
+    drain->image_tried = true;
+    if (sqlite3_prepare_v2(store->db, "SELECT sql FROM sqlite_schema WHERE name = 'exit'", -1,
+                           &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW)
+        drain->image = xrw_image_create((const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
 }
 
-static int add_resume(struct xrw_store *store, const struct xrw_exit *exit, uint64_t sysregs,
-                      struct xrw_error *err)
+static int add_to_image(struct xrw_store *store, uint64_t id, const struct xrw_row *row,
+                        struct xrw_error *err)
 {
-    uint64_t after;
-    sqlite3_stmt *stmt;
-    int ret = sysregs_row(store, &exit->after, &after, err);
+    struct xrw_image *image = store->drain.image;
+    uint8_t *record = xrw_image_reserve(image, XRW_ROW_MAX_BYTES);
 
-    if (!ret)
-        ret = xrw_db_statement(store, XRW_SQL_ADD_RESUME, &stmt, err);
-    if (ret)
-        return ret;
-    xrw_db_bind_u64(stmt, 1, exit->id);
-    xrw_db_bind_known(stmt, 3, after != sysregs, after);
-    bind_changes(stmt, exit);
-    return xrw_db_insert(store, stmt, "adding a resume state", err);
-}
+    if (!record) {
+        int ret = xrw_drain_image(store, err);
 
-int xrw_store_add_exit(struct xrw_store *store, const struct xrw_exit *exit, struct xrw_error *err)
-{
-    struct xrw_store_writer *writer = &store->writer;
-    uint64_t sysregs;
-    int ret = xrw_db_write(store, err);
-
-    if (ret)
-        return ret;
-    if (!writer->in_run || exit->run != writer->run.id || exit->id != writer->run.last_exit + 1)
-        return xrw_error_set(err, -EINVAL,
-                             "%s: exit %" PRIu64 " of run %" PRIu64 " cannot follow exit %" PRIu64
-                             " of run %" PRIu64,
-                             store->path, exit->id, exit->run, writer->run.last_exit,
-                             writer->run.id);
-    ret = sysregs_row(store, &exit->before, &sysregs, err);
-    if (!ret)
-        ret = add_row(store, exit, sysregs, err);
-    if (!ret && exit->has_after)
-        ret = add_resume(store, exit, sysregs, err);
-    if (ret)
-        return ret;
-    xrw_path_add(&writer->path, exit);
-    writer->run.last_exit = exit->id;
-    writer->next_insn = 0;
-    writer->pending = false;
-    return writer->commit_due ? xrw_db_commit(store, err) : 0;
-}
-
-int xrw_store_add_insn(struct xrw_store *store, xrw_gva rip, unsigned mode, const uint8_t *code,
-                       size_t bytes, const char *text, uint64_t *insn, struct xrw_error *err)
-{
-    struct xrw_store_writer *writer = &store->writer;
-    uint8_t image[sizeof rip + sizeof mode + XRW_INSN_MAX_BYTES];
-    XXH128_hash_t key;
-    uint64_t found;
-    sqlite3_stmt *stmt;
-    int ret = xrw_db_write(store, err);
-
-    if (ret)
-        return ret;
-    if (bytes > XRW_INSN_MAX_BYTES)
-        return xrw_error_set(err, -EINVAL, "%s: an instruction of %zu bytes", store->path, bytes);
-    memcpy(image, &rip, sizeof rip);
-    memcpy(image + sizeof rip, &mode, sizeof mode);
-    memcpy(image + sizeof rip + sizeof mode, code, bytes);
-    key = XXH3_128bits(image, sizeof rip + sizeof mode + bytes);
-    found = xrw_id_map_find(&writer->insns, key);
-    if (!found) {
-        found = writer->insn_rows + 1;
-        ret = xrw_db_statement(store, XRW_SQL_ADD_INSN, &stmt, err);
         if (ret)
             return ret;
-        xrw_db_bind_u64(stmt, 1, found);
-        xrw_db_bind_u64(stmt, 2, rip);
-        xrw_db_bind_u64(stmt, 3, mode);
-        (void)sqlite3_bind_blob64(stmt, 4, code, bytes, SQLITE_STATIC);
-        xrw_db_bind_text(stmt, 5, text);
-        ret = xrw_db_insert(store, stmt, "adding an instruction", err);
-        if (ret)
-            return ret;
-        writer->insn_rows = found;
-        xrw_id_map_add(&writer->insns, key, found);
+        record = xrw_image_reserve(image, XRW_ROW_MAX_BYTES);
     }
-    *insn = found;
+    xrw_image_add(image, id, xrw_row_encode(row, record));
     return 0;
 }
 
-void xrw_store_set_next_insn(struct xrw_store *store, uint64_t insn)
+int xrw_drain_image(struct xrw_store *store, struct xrw_error *err)
 {
-    store->writer.next_insn = insn;
+    struct xrw_image *image = store->drain.image;
+
+    if (!image || !xrw_image_rows(image))
+        return 0;
+    return xrw_drain_result(store, xrw_image_flush(image, store->db, "exit"), "adding exits", err);
+}
+
+int xrw_drain_batch(struct xrw_store *store, struct xrw_error *err)
+{
+    struct xrw_store_drain *drain = &store->drain;
+    struct xrw_batch *batch = drain->batch;
+    struct xrw_row row;
+    bool by_image;
+    int ret = xrw_drain_begin(store, err);
+
+    if (!drain->image_tried && batch->count >= IMAGE_ROWS_MIN)
+        try_image(store);
+    by_image = drain->image && (batch->count >= IMAGE_ROWS_MIN || xrw_image_rows(drain->image));
+    xrw_batch_make_blocks(batch, drain->last_block);
+    for (unsigned i = 0; !ret && i < batch->blocks; i++)
+        ret = insert_block(store, &batch->block[i], err);
+    for (unsigned i = 0; !ret && i < batch->count; i++) {
+        xrw_batch_make_row(batch, i, &row);
+        ret = by_image ? add_to_image(store, batch->exit[i].id, &row, err)
+                       : insert_row(store, batch->exit[i].id, &row, err);
+    }
+    drain->last_block += batch->blocks;
+    batch->count = 0;
+    return ret;
 }

@@ -3,88 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-
-/* Nothing more is taken after a failure: what would follow would have a hole. */
-static void give_up(struct xrw_store *store, int error, const char *text)
-{
-    struct xrw_store_writer *writer = &store->writer;
-
-    if (!sqlite3_get_autocommit(store->db))
-        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-    writer->in_transaction = false;
-    writer->failed = error;
-    (void)snprintf(writer->failure, sizeof writer->failure, "%s", text);
-}
-
-int xrw_db_insert(struct xrw_store *store, sqlite3_stmt *stmt, const char *doing,
-                  struct xrw_error *err)
-{
-    struct xrw_error local = {""};
-    int ret = xrw_db_step(store, stmt, doing, &local);
-
-    sqlite3_reset(stmt);
-    sqlite3_clear_bindings(stmt);
-    if (!ret)
-        return 0;
-    give_up(store, ret, local.text);
-    return xrw_error_set(err, ret, "%s", local.text);
-}
-
-int xrw_db_write(struct xrw_store *store, struct xrw_error *err)
-{
-    struct xrw_store_writer *writer = &store->writer;
-    sqlite3_stmt *stmt;
-    int ret;
-
-    if (!store->writable)
-        return xrw_error_set(err, -EROFS, "%s is open for reading only", store->path);
-    if (writer->failed)
-        return xrw_error_set(err, writer->failed, "%s", writer->failure);
-    if (writer->in_transaction)
-        return 0;
-    ret = xrw_db_statement(store, XRW_SQL_BEGIN, &stmt, err);
-    if (!ret)
-        ret = xrw_db_insert(store, stmt, "beginning a batch", err);
-    writer->in_transaction = !ret;
-    return ret;
-}
-
-/* The run's row says how far it goes, so that one that is cut off needs no repair. */
-static int extend_run(struct xrw_store *store, struct xrw_error *err)
-{
-    sqlite3_stmt *stmt;
-    int ret = xrw_db_statement(store, XRW_SQL_EXTEND_RUN, &stmt, err);
-
-    if (ret)
-        return ret;
-    xrw_db_bind_u64(stmt, 1, store->writer.run.last_exit);
-    xrw_db_bind_u64(stmt, 2, store->writer.run.id);
-    return xrw_db_insert(store, stmt, "committing", err);
-}
-
-int xrw_db_commit(struct xrw_store *store, struct xrw_error *err)
-{
-    struct xrw_store_writer *writer = &store->writer;
-    sqlite3_stmt *stmt;
-    int ret = 0;
-
-    if (!writer->in_transaction)
-        return 0;
-    if (writer->in_run && writer->run.last_exit != writer->committed_exit)
-        ret = extend_run(store, err);
-    if (!ret)
-        ret = xrw_db_statement(store, XRW_SQL_COMMIT, &stmt, err);
-    if (!ret)
-        ret = xrw_db_insert(store, stmt, "committing", err);
-    if (ret)
-        return ret;
-    writer->in_transaction = false;
-    writer->commit_due = false;
-    writer->committed_exit = writer->run.last_exit;
-    return 0;
-}
 
 int xrw_db_drop_pending(struct xrw_store *store, struct xrw_error *err)
 {
@@ -141,6 +60,37 @@ static int add_run(struct xrw_store *store, const struct xrw_run *run, struct xr
     return xrw_db_insert(store, stmt, "beginning a run", err);
 }
 
+/* What the base image has of each page, if it is another run's. */
+static int read_base(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    sqlite3_stmt *stmt;
+    int ret;
+
+    if (run->base_run == run->id || run->base_run == writer->base_run)
+        return 0;
+    xrw_gfn_versions_clear(&writer->base);
+    writer->base_run = 0;
+    ret = xrw_db_statement(store, XRW_SQL_BASE, &stmt, err);
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, run->base_run);
+    while ((ret = xrw_db_step(store, stmt, "reading the base image", err)) == 1) {
+        struct xrw_gfn_version version = {.gfn = xrw_db_u64(stmt, 0), .page = xrw_db_u64(stmt, 1)};
+        XXH128_canonical_t hash;
+
+        memcpy(&hash, sqlite3_column_blob(stmt, 2), sizeof hash);
+        version.hash = XXH128_hashFromCanonical(&hash);
+        ret = xrw_gfn_versions_set(&writer->base, &version);
+        if (ret)
+            break;
+    }
+    sqlite3_reset(stmt);
+    if (!ret)
+        writer->base_run = run->base_run;
+    return ret;
+}
+
 int xrw_store_begin_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err)
 {
     struct xrw_store_writer *writer = &store->writer;
@@ -161,11 +111,16 @@ int xrw_store_begin_run(struct xrw_store *store, const struct xrw_run *run, stru
     ret = xrw_db_write(store, err);
     begun.base_run = run->base_run ? run->base_run : run->id;
     if (!ret)
+        ret = read_base(store, &begun, err);
+    if (!ret)
         ret = add_run(store, &begun, err);
     if (ret)
         return ret;
     writer->run = begun;
     writer->in_run = true;
+    xrw_gfn_versions_clear(&writer->versions);
+    store->drain.run = run->id;
+    store->drain.applied_exit = store->drain.committed_exit = run->last_exit;
     writer->path = (struct xrw_path){0};
     writer->inputs = 0;
     return 0;
@@ -208,6 +163,7 @@ int xrw_store_end_run(struct xrw_store *store, const struct xrw_run *run, struct
     if (!ret)
         ret = xrw_db_commit(store, err);
     writer->in_run = ret != 0;
+    store->drain.run = ret ? run->id : 0;
     return ret;
 }
 

@@ -107,7 +107,7 @@ static void other_formats_are_refused(void **state)
     const char *path = copy_of_tour("newer.db");
 
     (void)state;
-    sql_on(path, "PRAGMA user_version = 3");
+    sql_on(path, "PRAGMA user_version = 4");
     assert_refused(path, -EPROTONOSUPPORT, "newer xenrewind");
     path = copy_of_tour("older.db");
     sql_on(path, "PRAGMA user_version = 1");
@@ -120,7 +120,7 @@ static void changed_structures_are_refused(void **state)
         "CREATE TABLE mine(a)",
         "CREATE TRIGGER t AFTER INSERT ON exit BEGIN DELETE FROM exit; END",
         "CREATE VIEW v AS SELECT load_extension('x')",
-        "CREATE INDEX i ON exit(rax)",
+        "CREATE INDEX i ON exit(d_rax)",
         "ALTER TABLE exit ADD COLUMN more INTEGER",
         "DROP VIEW io; CREATE TABLE io(id INTEGER)",
         "CREATE VIRTUAL TABLE f USING fts5(a)",
@@ -180,8 +180,10 @@ static void contradictions_are_reported_where_they_are_read(void **state)
         const char *sql;
         xrw_exit_id exit;
     } cases[] = {
-        {"UPDATE exit SET sysregs = 9999 WHERE id = 3", 3},
-        {"UPDATE resume SET sysregs = -1 WHERE exit = 3", 3},
+        {"UPDATE exit SET d_sysregs = 9999 WHERE id = 3", 3},
+        {"UPDATE exit SET after_sysregs = -1 WHERE id = 3", 3},
+        {"UPDATE exit SET site = 9999 WHERE id = 3", 3},
+        {"UPDATE exit SET block = 0 WHERE id = 3", 3},
     };
     struct xrw_error err = {""};
     struct xrw_store *store;

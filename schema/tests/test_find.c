@@ -136,7 +136,7 @@ static bool interrupt_at_once(void *ctx)
 
 static void a_long_search_can_be_interrupted(void **state)
 {
-    struct xrw_exit_filter filter = {.by_rip = true, .rip_first = 1, .rip_last = 2};
+    struct xrw_exit_filter filter = {.by_vcpu = true, .vcpu = 99};
     struct xrw_error err = {""};
     xrw_exit_id found = 0;
     int asked = 0;

@@ -87,7 +87,7 @@ static void pages_pack_and_unpack(void **state)
     memset(page, 0, sizeof page);
     assert_int_equal(xrw_page_encode(page, data, &bytes), XRW_PAGE_ZERO);
     assert_int_equal(bytes, 0);
-    assert_int_equal(xrw_page_decode(XRW_PAGE_ZERO, data, 0, back), 0);
+    assert_int_equal(xrw_page_decode(XRW_PAGE_ZERO, data, 0, NULL, back), 0);
     assert_memory_equal(page, back, sizeof page);
     for (unsigned i = 0; i < 300; i++) {
         enum xrw_page_encoding encoding;
@@ -95,9 +95,29 @@ static void pages_pack_and_unpack(void **state)
         sample_page(i, i, page);
         encoding = xrw_page_encode(page, data, &bytes);
         assert_int_equal(encoding, i % 3 == 2 ? XRW_PAGE_RAW : XRW_PAGE_LZ4);
-        assert_int_equal(xrw_page_decode(encoding, data, bytes, back), 0);
+        assert_int_equal(xrw_page_decode(encoding, data, bytes, NULL, back), 0);
         assert_memory_equal(page, back, sizeof page);
     }
+}
+
+static void differences_pack_and_unpack(void **state)
+{
+    uint8_t base[XRW_PAGE_BYTES], page[XRW_PAGE_BYTES], back[XRW_PAGE_BYTES], data[XRW_PAGE_BYTES];
+    size_t bytes;
+
+    (void)state;
+    sample_page(2, 2, base); /* hard to compress */
+    memcpy(page, base, sizeof page);
+    for (unsigned i = 0; i < 8; i++)
+        page[i * 500] ^= 0x5a;
+    bytes = xrw_page_encode_difference(page, base, data);
+    assert_in_range(bytes, 1, 200);
+    assert_int_equal(xrw_page_decode(XRW_PAGE_DIFFERENCE, data, bytes, base, back), 0);
+    assert_memory_equal(page, back, sizeof page);
+    assert_int_equal(xrw_page_decode(XRW_PAGE_DIFFERENCE, data, bytes, NULL, back), -EUCLEAN);
+    assert_int_equal(xrw_page_decode(XRW_PAGE_DIFFERENCE, data, bytes - 1, base, back), -EUCLEAN);
+    sample_page(5, 5, page);
+    assert_int_equal(xrw_page_encode_difference(page, base, data), 0);
 }
 
 static void damaged_pages_do_not_unpack(void **state)
@@ -111,12 +131,12 @@ static void damaged_pages_do_not_unpack(void **state)
     assert_int_equal(xrw_page_encode(page, data, &bytes), XRW_PAGE_LZ4);
     memset(back, 0x77, sizeof back);
     for (size_t cut = 0; cut < bytes; cut++)
-        assert_int_equal(xrw_page_decode(XRW_PAGE_LZ4, data, cut, back), -EUCLEAN);
-    assert_int_equal(xrw_page_decode(XRW_PAGE_RAW, data, bytes, back), -EUCLEAN);
-    assert_int_equal(xrw_page_decode(XRW_PAGE_ZERO, data, bytes, back), -EUCLEAN);
-    assert_int_equal(xrw_page_decode(3, data, bytes, back), -EUCLEAN);
-    assert_int_equal(xrw_page_decode(-1, data, bytes, back), -EUCLEAN);
-    assert_int_equal(xrw_page_decode(INT64_MAX, data, bytes, back), -EUCLEAN);
+        assert_int_equal(xrw_page_decode(XRW_PAGE_LZ4, data, cut, NULL, back), -EUCLEAN);
+    assert_int_equal(xrw_page_decode(XRW_PAGE_RAW, data, bytes, NULL, back), -EUCLEAN);
+    assert_int_equal(xrw_page_decode(XRW_PAGE_ZERO, data, bytes, NULL, back), -EUCLEAN);
+    assert_int_equal(xrw_page_decode(4, data, bytes, NULL, back), -EUCLEAN);
+    assert_int_equal(xrw_page_decode(-1, data, bytes, NULL, back), -EUCLEAN);
+    assert_int_equal(xrw_page_decode(INT64_MAX, data, bytes, NULL, back), -EUCLEAN);
     for (unsigned i = 0; i < sizeof back; i++)
         assert_int_equal(back[i], 0x77);
     for (unsigned i = 0; i < 20000; i++) {
@@ -124,7 +144,7 @@ static void damaged_pages_do_not_unpack(void **state)
 
         for (size_t j = 0; j < length; j++)
             data[j] = (uint8_t)sample_next(&random);
-        (void)xrw_page_decode(XRW_PAGE_LZ4, data, length, back);
+        (void)xrw_page_decode(XRW_PAGE_LZ4, data, length, NULL, back);
     }
 }
 
@@ -336,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages_pack_and_unpack),
+        cmocka_unit_test(differences_pack_and_unpack),
         cmocka_unit_test(damaged_pages_do_not_unpack),
         cmocka_unit_test(the_cache_forgets_the_oldest),
         cmocka_unit_test(exact_memory_at_every_exit),

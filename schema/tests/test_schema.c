@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* schema.sql and views.sql are written by hand: they must have what core's tables have. */
+#include "columns.h"
 #include "sample.h"
 #include "sql.h"
 
@@ -55,23 +56,62 @@ static void assert_registers(sqlite3_stmt *stmt, enum xrw_register_group group)
     sqlite3_finalize(stmt);
 }
 
-static void exit_has_the_fields_and_hot_registers(void **state)
+/* Exactly these columns after the first `skip`. */
+static void assert_columns(sqlite3 *db, const char *table, int skip, const char *const *names,
+                           size_t count)
 {
-    sqlite3_stmt *stmt = columns_of(*state, "exit", 5);
+    sqlite3_stmt *stmt = columns_of(db, table, skip);
 
-    for (unsigned i = 0; i < XRW_EXIT_FIELD_COUNT; i++)
-        assert_column(stmt, xrw_exit_field_table[i].name);
-    assert_registers(stmt, XRW_GROUP_HOT);
+    for (size_t i = 0; i < count; i++)
+        assert_column(stmt, names[i]);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+    sqlite3_finalize(stmt);
+}
+
+#define NAME(name) #name,
+#define PREFIX_WHOLE ""
+#define PREFIX_BASED "d_"
+#define PREFIX_RARE "d_"
+#define PREFIX_AFTER "after_"
+#define COLUMN(kind, name) PREFIX_##kind #name,
+
+static void exits_are_spread_as_the_tables_say(void **state)
+{
+    static const char *const exit[] = {XRW_EXIT_COLUMN_TABLE(COLUMN)};
+    static const char *const block[] = {XRW_BASED_TABLE(NAME)};
+    static const char *const site[] = {XRW_SITE_FIELD_TABLE(NAME) "exits", "first_exit",
+                                       "last_exit"};
+
+    assert_columns(*state, "exit", 1, exit, XRW_EXIT_COLUMN_COUNT);
+    assert_columns(*state, "block", 5, block, XRW_BASED_COUNT);
+    assert_columns(*state, "site", 3, site, sizeof site / sizeof *site);
+}
+
+/* Every field is in one place, and every hot register but rip is a based value. */
+static void every_field_has_a_place(void **state)
+{
+    static const char *const based[] = {XRW_BASED_TABLE(NAME)};
+    static const char *const site[] = {XRW_SITE_FIELD_TABLE(NAME)};
+
+    (void)state;
+    for (unsigned i = 0; i < XRW_EXIT_FIELD_COUNT; i++) {
+        unsigned places = 0;
+
+        for (size_t j = 0; j < XRW_BASED_sysregs; j++)
+            places += !strcmp(based[j], xrw_exit_field_table[i].name);
+        for (size_t j = 0; j < XRW_SITE_FIELD_COUNT; j++)
+            places += !strcmp(site[j], xrw_exit_field_table[i].name);
+        assert_int_equal(places, 1);
+    }
+    for (unsigned reg = 0; reg < XRW_HOT_COUNT; reg++)
+        if (reg != XRW_REG_rip)
+            assert_string_equal(based[xrw_based_of_register(reg)], xrw_register_table[reg].name);
+    assert_int_equal(XRW_BASED_COUNT, XRW_BASED_rax + XRW_HOT_COUNT - 1);
 }
 
 static void sysregs_has_the_system_registers(void **state)
 {
     assert_registers(columns_of(*state, "sysregs", 1), XRW_GROUP_SYSTEM);
-}
-
-static void resume_has_the_hot_registers(void **state)
-{
-    assert_registers(columns_of(*state, "resume", 3), XRW_GROUP_HOT);
 }
 
 static void hot_registers_come_first_and_fit_a_mask(void **state)
@@ -94,7 +134,11 @@ static void views_have_every_register(void **state)
     }
     assert_int_equal(sqlite3_exec(*state,
                                   "INSERT INTO sysregs(id) VALUES(1);"
-                                  "INSERT INTO exit(id, run, vcpu, sysregs) VALUES(1, 1, 0, 1);",
+                                  "INSERT INTO site(id, exits, first_exit, last_exit)"
+                                  " VALUES(1, 1, 1, 1);"
+                                  "INSERT INTO block(id, run, vcpu, resume, exits)"
+                                  " VALUES(1, 1, 0, 0, 1);"
+                                  "INSERT INTO exit(id, site, block) VALUES(1, 1, 1);",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     assert_int_equal(
@@ -130,9 +174,9 @@ static void all_tables_are_strict(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exit_has_the_fields_and_hot_registers),
+        cmocka_unit_test(exits_are_spread_as_the_tables_say),
+        cmocka_unit_test(every_field_has_a_place),
         cmocka_unit_test(sysregs_has_the_system_registers),
-        cmocka_unit_test(resume_has_the_hot_registers),
         cmocka_unit_test(hot_registers_come_first_and_fit_a_mask),
         cmocka_unit_test(views_have_every_register),
         cmocka_unit_test(all_tables_are_strict),

@@ -193,7 +193,7 @@ class BadRecordings(Cli):
         """gdb gets an error and goes on; the server lives."""
         harmed = copy("row.db")
         with sqlite3.connect(harmed) as db:
-            db.execute("UPDATE exit SET sysregs = 999999 WHERE id = 20 OR id = 21")
+            db.execute("UPDATE exit SET d_sysregs = 999999 WHERE id = 20 OR id = 21")
             db.execute("UPDATE page SET data = x'00ff00ff', encoding = 2 WHERE id = (SELECT page FROM page_version WHERE gfn = 16)")
         with Server(harmed) as server:
             text = gdb(server.address, "stepi 30", f"x/i {BASE + 0x100:#x}", "monitor goto 30", "monitor position", "monitor goto 21", "monitor exits 18 5")

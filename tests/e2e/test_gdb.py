@@ -348,7 +348,13 @@ class TwoProcessors(unittest.TestCase):
         recording = make_recording("two.db", 40)
         with sqlite3.connect(recording) as db:
             db.execute("UPDATE run SET vcpus = 2")
-            db.execute("UPDATE exit SET vcpu = id % 2")
+            # Every second exit gets a copy of its block that is another vCPU's.
+            db.executescript(
+                "CREATE TEMP TABLE other AS SELECT * FROM block;"
+                "UPDATE other SET id = id + (SELECT max(id) FROM block), vcpu = 1;"
+                "UPDATE exit SET block = block + (SELECT max(id) FROM block) WHERE id % 2;"
+                "INSERT INTO block SELECT * FROM other;"
+            )
         self.server = Server(recording).__enter__()
         self.addCleanup(self.server.__exit__)
 

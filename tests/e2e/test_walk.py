@@ -19,7 +19,7 @@ GUEST = "reason & 0xffff NOT IN (1, 7, 8, 52) AND NOT (reason & 0xffff = 0 AND c
 def expected(recording):
     """Numbers of the exits of run 1 that the guest caused, by SQL alone."""
     with sqlite3.connect(f"file:{recording}?mode=ro", uri=True) as db:
-        return [row[0] for row in db.execute(f"SELECT id FROM exit WHERE run = 1 AND {GUEST} ORDER BY id")]
+        return [row[0] for row in db.execute(f"SELECT id FROM state WHERE run = 1 AND {GUEST} ORDER BY id")]
 
 
 def walk(recording):

@@ -4,7 +4,9 @@
  * and views themselves are a public interface too, described in docs/recording.md.
  *
  * Writing: create, begin a run, then for each exit in order: its memory, its insn, the exit;
- * commit now and then; end the run; close.  A commit never splits an exit from its memory.
+ * end the run; close.  What is added is handed to a thread of the store's own, which writes and
+ * commits it; a commit never splits an exit from its memory.  If that thread falls behind by more
+ * than its ring holds, adding waits: nothing is dropped.  An error there is told by the next call.
  * Reading: a recording is untrusted input.  It is opened read-only, its structure is checked, and
  * nothing in it (views, triggers, functions, sizes) is trusted.
  *
@@ -29,7 +31,7 @@ extern "C" {
 #endif
 
 #define XRW_STORE_APPLICATION_ID 0x58524557 /* "XREW" */
-#define XRW_STORE_FORMAT_VERSION 2          /* user_version */
+#define XRW_STORE_FORMAT_VERSION 3          /* user_version */
 
 struct xrw_store;
 
@@ -95,10 +97,11 @@ int xrw_store_open(struct xrw_store **out, const char *path, struct xrw_error *e
 int xrw_store_close(struct xrw_store *store, struct xrw_error *err);
 
 /*
- * Commit everything added so far.  The caller decides when: every so many exits, or once a second.
- * Asked for between an exit's memory and the exit, it happens when the exit is added.
- * After a failure to write (-ENOSPC ...) the store takes nothing more and says so again; what was
- * committed before is intact, and err tells up to which exit.
+ * Commit everything added so far, and wait until it is.  The store commits by itself, after many
+ * exits or a quarter of a second, so this is for moments when nothing more comes.  Asked for
+ * between an exit's memory and the exit, it happens when the exit is added. After a failure to
+ * write (-ENOSPC ...) the store takes nothing more and says so again; what was committed before is
+ * intact, and err tells up to which exit.
  */
 int xrw_store_commit(struct xrw_store *store, struct xrw_error *err);
 

@@ -15,45 +15,26 @@ RDTSC = (16, 51)
 FIELDS = ["reason", "qualification", "gpa", "gla", "intr_info", "insn_len"]
 
 
-def columns(db, table, leave_out=()):
-    return [row[1] for row in db.execute(f"PRAGMA table_info({table})") if row[1] not in leave_out]
-
-
 def story(path):
     """Yield (exit id, dict of what is compared) for each exit that the guest caused."""
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    hot = columns(db, "resume", ("exit", "unknown", "sysregs"))
-    system = columns(db, "sysregs", ("id",))
-    sysregs = {row[0]: row[1:] for row in db.execute(f"SELECT id, {','.join(system)} FROM sysregs")}
+    columns = [row[1] for row in db.execute("PRAGMA table_info(state)")]
+    registers = [name for name in columns if f"after_{name}" in columns]
     pages = {}
     for exit_id, gfn, digest in db.execute(
         "SELECT v.exit, v.gfn, p.hash FROM page_version v JOIN page p ON p.id = v.page WHERE v.exit > 0"
     ):
         pages.setdefault(exit_id, {})[gfn] = digest
-    wanted = ", ".join(
-        ["e.id", "e.sysregs", "r.sysregs", "r.exit"]
-        + [f"e.{name}" for name in FIELDS + hot]
-        + [f"r.{name}" for name in hot]
-    )
+    wanted = ["has_after", *FIELDS, *registers, *(f"after_{name}" for name in registers)]
     memory = {}  # changes seen at host exits belong to the next exit of the guest
-    for row in db.execute(f"SELECT {wanted} FROM exit e LEFT JOIN resume r ON r.exit = e.id ORDER BY e.id"):
-        exit_id, before_sys, after_sys, has_after = row[:4]
-        values = row[4:]
+    for exit_id, *values in db.execute(f"SELECT id, {', '.join(wanted)} FROM state ORDER BY id"):
         memory.update(pages.get(exit_id, {}))
-        fields = dict(zip(FIELDS, values))
-        reason = fields["reason"] & 0xFFFF
+        told = dict(zip(wanted, values))
+        reason = told["reason"] & 0xFFFF
         if reason in HOST_REASONS:
             continue
-        before = dict(zip(hot, values[len(FIELDS) :]))
-        after = dict(zip(hot, values[len(FIELDS) + len(hot) :]))
         if reason in RDTSC:
-            after["rax"] = after["rdx"] = None
-        told = {**fields, "held": has_after is not None}
-        told.update({f"before {name}": value for name, value in before.items()})
-        told.update({f"after {name}": value for name, value in after.items()})
-        told.update({f"before {n}": v for n, v in zip(system, sysregs[before_sys])})
-        if after_sys is not None:
-            told.update({f"after {n}": v for n, v in zip(system, sysregs[after_sys])})
+            told["after_rax"] = told["after_rdx"] = None
         told.update({f"page {gfn:#x}": digest.hex() for gfn, digest in memory.items()})
         memory = {}
         yield exit_id, told

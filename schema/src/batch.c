@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "batch.h"
+
+#include "xrw/vmx.h"
+
+#include <string.h>
+
+#define NOWHERE UINT8_MAX
+
+/* Where each field of an exit goes: a based value, or a field of the site. */
+static const struct {
+    uint8_t based, site;
+} places[XRW_EXIT_FIELD_COUNT] = {
+    [XRW_EXIT_time_ns] = {XRW_BASED_time_ns, NOWHERE},
+    [XRW_EXIT_tsc] = {XRW_BASED_tsc, NOWHERE},
+    [XRW_EXIT_reason] = {NOWHERE, XRW_SITE_reason},
+    [XRW_EXIT_qualification] = {NOWHERE, XRW_SITE_qualification},
+    [XRW_EXIT_gpa] = {XRW_BASED_gpa, NOWHERE},
+    [XRW_EXIT_gla] = {XRW_BASED_gla, NOWHERE},
+    [XRW_EXIT_intr_info] = {NOWHERE, XRW_SITE_intr_info},
+    [XRW_EXIT_intr_error] = {NOWHERE, XRW_SITE_intr_error},
+    [XRW_EXIT_idt_info] = {NOWHERE, XRW_SITE_idt_info},
+    [XRW_EXIT_idt_error] = {NOWHERE, XRW_SITE_idt_error},
+    [XRW_EXIT_insn_len] = {NOWHERE, XRW_SITE_insn_len},
+    [XRW_EXIT_insn_info] = {NOWHERE, XRW_SITE_insn_info},
+    [XRW_EXIT_interruptibility] = {NOWHERE, XRW_SITE_interruptibility},
+    [XRW_EXIT_entry_intr_info] = {NOWHERE, XRW_SITE_entry_intr_info},
+    [XRW_EXIT_entry_error] = {NOWHERE, XRW_SITE_entry_error},
+    [XRW_EXIT_entry_tsc] = {XRW_BASED_entry_tsc, NOWHERE},
+    [XRW_EXIT_entry_tsc_offset] = {XRW_BASED_entry_tsc_offset, NOWHERE},
+    [XRW_EXIT_entries] = {XRW_BASED_entries, NOWHERE},
+};
+
+/* ---- unpacking ------------------------------------------------------- */
+
+static const uint64_t *unpack_fields(const struct xrw_packed_exit *packed, const uint64_t *value,
+                                     struct xrw_batch_exit *exit, struct xrw_site *site)
+{
+    for (uint32_t left = packed->fields; left; left &= left - 1) {
+        unsigned field = (unsigned)__builtin_ctz(left);
+        unsigned based = places[field].based;
+
+        if (based != NOWHERE) {
+            exit->known |= 1u << based;
+            exit->based[based] = (int64_t)*value++;
+        } else {
+            site->known |= 1u << places[field].site;
+            site->field[places[field].site] = *value++;
+        }
+    }
+    return value;
+}
+
+static const uint64_t *unpack_before(const struct xrw_packed_exit *packed, const uint64_t *value,
+                                     struct xrw_batch_exit *exit)
+{
+    for (uint32_t left = packed->before; left; left &= left - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(left);
+
+        if (reg == XRW_REG_rip) {
+            exit->rip_known = true;
+            exit->rip = *value++;
+        } else {
+            unsigned based = xrw_based_of_register(reg);
+
+            exit->known |= 1u << based;
+            exit->based[based] = (int64_t)*value++;
+        }
+    }
+    return value;
+}
+
+/* An address in the qualification would make a site of every exit. */
+static void take_qualification(struct xrw_batch_exit *exit, struct xrw_site *site)
+{
+    unsigned reason = (unsigned)(site->field[XRW_SITE_reason] & 0xffff);
+
+    if (!(site->known >> XRW_SITE_qualification & 1) ||
+        (reason != XRW_VMX_EXCEPTION_NMI && reason != XRW_VMX_INVLPG))
+        return;
+    exit->has_qualification = true;
+    exit->qualification = site->field[XRW_SITE_qualification];
+    site->known &= ~(1u << XRW_SITE_qualification);
+    site->field[XRW_SITE_qualification] = 0;
+}
+
+/* Usually one more at every exit: what is kept is what goes beyond the exit's number. */
+static void take_entries(struct xrw_batch_exit *exit)
+{
+    const uint32_t bit = 1u << XRW_BASED_entries;
+    int64_t beyond;
+
+    if (!(exit->known & bit))
+        return;
+    if (!__builtin_sub_overflow(exit->based[XRW_BASED_entries], (int64_t)exit->id, &beyond)) {
+        exit->based[XRW_BASED_entries] = beyond;
+        return;
+    }
+    exit->has_entries = true;
+    exit->entries = (uint64_t)exit->based[XRW_BASED_entries];
+    exit->known &= ~bit;
+}
+
+void xrw_batch_unpack(const struct xrw_packed_exit *packed, struct xrw_batch_exit *exit,
+                      struct xrw_site *site)
+{
+    const uint64_t *value = packed->value;
+
+    memset(site, 0, sizeof *site);
+    exit->id = packed->id;
+    exit->vcpu = packed->vcpu;
+    exit->known = 1u << XRW_BASED_sysregs;
+    exit->based[XRW_BASED_sysregs] = packed->sysregs;
+    exit->has_qualification = exit->has_entries = exit->rip_known = false;
+    exit->rip = 0;
+    value = unpack_fields(packed, value, exit, site);
+    value = unpack_before(packed, value, exit);
+    exit->resume = packed->after_sysregs != 0;
+    exit->after_sysregs = packed->after_sysregs == packed->sysregs ? 0 : packed->after_sysregs;
+    exit->unknown = packed->unknown;
+    exit->after = packed->after;
+    for (uint32_t left = packed->after; left; left &= left - 1)
+        exit->after_value[__builtin_ctz(left)] = *value++;
+    take_qualification(exit, site);
+    take_entries(exit);
+    site->insn = packed->insn;
+    site->rip = exit->rip;
+    site->rip_known = exit->rip_known;
+}
+
+/* ---- bases ----------------------------------------------------------- */
+
+/* The known values of one column of one block. */
+struct column {
+    unsigned count;
+    int64_t value[XRW_BATCH_EXITS];
+};
+
+static void collect(const struct xrw_batch *batch, unsigned block, unsigned based,
+                    struct column *column)
+{
+    column->count = 0;
+    for (unsigned i = 0; i < batch->count; i++)
+        if (batch->block_of[i] == block && batch->exit[i].known >> based & 1)
+            column->value[column->count++] = batch->exit[i].based[based];
+}
+
+/* Whether all differences fit: a sum that overflows would not be an integer in SQL. */
+static bool fits(const struct column *column, int64_t base)
+{
+    int64_t least = column->value[0], most = column->value[0], difference;
+
+    for (unsigned i = 1; i < column->count; i++) {
+        least = column->value[i] < least ? column->value[i] : least;
+        most = column->value[i] > most ? column->value[i] : most;
+    }
+    return !__builtin_sub_overflow(least, base, &difference) &&
+           !__builtin_sub_overflow(most, base, &difference);
+}
+
+/* Bytes that the column would take with this base, by every n-th value. */
+static unsigned cost(const struct column *column, int64_t base)
+{
+    unsigned step = column->count > 64 ? 4 : 1, bytes = 0;
+
+    for (unsigned i = 0; i < column->count; i += step)
+        bytes += xrw_row_value_bytes((int64_t)((uint64_t)column->value[i] - (uint64_t)base));
+    return bytes;
+}
+
+static int64_t best_base(const struct column *column)
+{
+    const int64_t candidates[] = {column->value[0], column->value[column->count / 2],
+                                  column->value[column->count - 1]};
+    int64_t best = 0;
+    unsigned least = cost(column, 0);
+
+    if (!least) /* all are 0 or 1 */
+        return 0;
+    for (unsigned i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        unsigned bytes;
+
+        if (i && candidates[i] == candidates[i - 1])
+            continue;
+        bytes = cost(column, candidates[i]);
+        if (bytes < least && fits(column, candidates[i])) {
+            least = bytes;
+            best = candidates[i];
+        }
+    }
+    return best;
+}
+
+static void choose_bases(const struct xrw_batch *batch, unsigned index, struct xrw_block *block)
+{
+    struct column column;
+
+    block->known = 0;
+    for (unsigned based = 0; based < XRW_BASED_COUNT; based++) {
+        collect(batch, index, based, &column);
+        block->base[based] = 0;
+        if (!column.count)
+            continue;
+        block->known |= 1u << based;
+        block->base[based] = best_base(&column);
+    }
+}
+
+static unsigned find_block(struct xrw_batch *batch, const struct xrw_batch_exit *exit)
+{
+    unsigned i = 0;
+
+    while (i < batch->blocks &&
+           (batch->block[i].vcpu != exit->vcpu || batch->block[i].resume != exit->resume))
+        i++;
+    if (i == batch->blocks) {
+        batch->block[i].vcpu = exit->vcpu;
+        batch->block[i].resume = exit->resume;
+        batch->block[i].exits = 0;
+        batch->blocks++;
+    }
+    return i;
+}
+
+void xrw_batch_make_blocks(struct xrw_batch *batch, uint64_t last_block)
+{
+    batch->blocks = 0;
+    for (unsigned i = 0; i < batch->count; i++) {
+        batch->block_of[i] = (uint8_t)find_block(batch, &batch->exit[i]);
+        batch->block[batch->block_of[i]].exits++;
+    }
+    for (unsigned i = 0; i < batch->blocks; i++) {
+        batch->block[i].id = last_block + 1 + i;
+        choose_bases(batch, i, &batch->block[i]);
+    }
+}
+
+/* ---- rows ------------------------------------------------------------ */
+
+/* What a column is filled from. */
+enum source { FROM_ELSEWHERE, FROM_BASED, FROM_RARE, FROM_AFTER };
+
+#define SOURCE_WHOLE(name)                                                                         \
+    {                                                                                              \
+        FROM_ELSEWHERE, 0, true                                                                    \
+    }
+#define SOURCE_BASED(name)                                                                         \
+    {                                                                                              \
+        FROM_BASED, XRW_BASED_##name, false                                                        \
+    }
+#define SOURCE_RARE(name)                                                                          \
+    {                                                                                              \
+        FROM_RARE, XRW_BASED_##name, true                                                          \
+    }
+#define SOURCE_AFTER(name)                                                                         \
+    {                                                                                              \
+        FROM_AFTER, XRW_REG_##name, true                                                           \
+    }
+#define SOURCE(kind, name) SOURCE_##kind(name),
+
+static const struct column_source {
+    uint8_t source, index;
+    bool null; /* the default is NULL, else 0 */
+} sources[XRW_EXIT_COLUMN_COUNT] = {XRW_EXIT_COLUMN_TABLE(SOURCE)};
+
+static void put(struct xrw_row *row, unsigned column, uint64_t value)
+{
+    row->value[column] = (int64_t)value;
+    row->null[column] = false;
+    if (column >= row->used)
+        row->used = column + 1;
+}
+
+static void put_based(struct xrw_row *row, unsigned column, const struct xrw_batch_exit *exit,
+                      const struct xrw_block *block, unsigned based)
+{
+    int64_t difference;
+
+    row->null[column] = false;
+    row->value[column] = 0;
+    if (exit->known >> based & 1) {
+        difference = (int64_t)((uint64_t)exit->based[based] - (uint64_t)block->base[based]);
+        row->value[column] = difference;
+        if (difference)
+            row->used = column + 1;
+    } else if (block->known >> based & 1) {
+        row->null[column] = true;
+        row->used = column + 1;
+    }
+}
+
+static void put_whole(struct xrw_row *row, const struct xrw_batch_exit *exit)
+{
+    int64_t advance;
+
+    if (exit->has_qualification)
+        put(row, XRW_COLUMN_WHOLE_qualification, exit->qualification);
+    if (exit->has_entries)
+        put(row, XRW_COLUMN_WHOLE_whole_entries, exit->entries);
+    if (exit->after_sysregs)
+        put(row, XRW_COLUMN_WHOLE_after_sysregs, exit->after_sysregs);
+    if (exit->unknown)
+        put(row, XRW_COLUMN_WHOLE_unknown, exit->unknown);
+    if (!(exit->after >> XRW_REG_rip & 1))
+        return;
+    if (exit->rip_known && !__builtin_sub_overflow((int64_t)exit->after_value[XRW_REG_rip],
+                                                   (int64_t)exit->rip, &advance))
+        put(row, XRW_COLUMN_WHOLE_advance, (uint64_t)advance);
+    else
+        put(row, XRW_COLUMN_WHOLE_after_rip, exit->after_value[XRW_REG_rip]);
+}
+
+void xrw_batch_make_row(const struct xrw_batch *batch, unsigned index, struct xrw_row *row)
+{
+    const struct xrw_batch_exit *exit = &batch->exit[index];
+    const struct xrw_block *block = &batch->block[batch->block_of[index]];
+
+    row->used = 0;
+    for (unsigned i = 0; i < XRW_EXIT_COLUMN_COUNT; i++) {
+        const struct column_source *s = &sources[i];
+
+        row->null[i] = s->null;
+        row->value[i] = 0;
+        if (s->source == FROM_BASED)
+            put_based(row, i, exit, block, s->index);
+        else if (s->source == FROM_RARE && exit->known >> s->index & 1)
+            put(row, i, (uint64_t)exit->based[s->index] - (uint64_t)block->base[s->index]);
+        else if (s->source == FROM_AFTER && exit->after >> s->index & 1)
+            put(row, i, exit->after_value[s->index]);
+    }
+    put(row, XRW_COLUMN_WHOLE_site, exit->site);
+    put(row, XRW_COLUMN_WHOLE_block, block->id);
+    /* NULL is no default of these. */
+    row->null[XRW_COLUMN_WHOLE_advance] = false;
+    row->null[XRW_COLUMN_WHOLE_unknown] = false;
+    put_whole(row, exit);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The writing thread: takes records from the ring and makes rows of them, in transactions that
+ * never part an exit from its memory.
+ */
+#include "db.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define COMMIT_EXITS 32768u
+#define COMMIT_NS 250000000u
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- transactions ---------------------------------------------------- */
+
+/* Nothing more is taken after a failure: what would follow would have a hole. */
+static void give_up(struct xrw_store *store, int error, const char *text)
+{
+    struct xrw_store_drain *drain = &store->drain;
+
+    if (!sqlite3_get_autocommit(store->db))
+        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    drain->in_transaction = false;
+    if (atomic_load(&drain->failed))
+        return;
+    (void)snprintf(drain->failure, sizeof drain->failure, "%s", text);
+    atomic_store_explicit(&drain->failed, error, memory_order_release);
+}
+
+int xrw_drain_result(struct xrw_store *store, int rc, const char *doing, struct xrw_error *err)
+{
+    struct xrw_error local = {""};
+    int ret = xrw_db_error(store, rc, doing, &local);
+
+    if (!ret)
+        return 0;
+    give_up(store, ret, local.text);
+    return xrw_error_set(err, ret, "%s", local.text);
+}
+
+int xrw_db_insert(struct xrw_store *store, sqlite3_stmt *stmt, const char *doing,
+                  struct xrw_error *err)
+{
+    struct xrw_error local = {""};
+    int ret = xrw_db_step(store, stmt, doing, &local);
+
+    sqlite3_reset(stmt);
+    sqlite3_clear_bindings(stmt);
+    if (!ret)
+        return 0;
+    give_up(store, ret, local.text);
+    return xrw_error_set(err, ret, "%s", local.text);
+}
+
+int xrw_drain_begin(struct xrw_store *store, struct xrw_error *err)
+{
+    struct xrw_store_drain *drain = &store->drain;
+    sqlite3_stmt *stmt;
+    int ret;
+
+    if (drain->in_transaction)
+        return 0;
+    ret = xrw_db_statement(store, XRW_SQL_BEGIN, &stmt, err);
+    if (!ret)
+        ret = xrw_db_insert(store, stmt, "beginning a batch", err);
+    drain->in_transaction = !ret;
+    return ret;
+}
+
+/* The run's row says how far it goes, so that one that is cut off needs no repair. */
+static int extend_run(struct xrw_store *store, struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
+    int ret = xrw_db_statement(store, XRW_SQL_EXTEND_RUN, &stmt, err);
+
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, store->drain.applied_exit);
+    xrw_db_bind_u64(stmt, 2, store->drain.run);
+    return xrw_db_insert(store, stmt, "committing", err);
+}
+
+int xrw_db_commit(struct xrw_store *store, struct xrw_error *err)
+{
+    struct xrw_store_drain *drain = &store->drain;
+    sqlite3_stmt *stmt;
+    int ret = 0;
+
+    if (drain->batch && drain->batch->count)
+        ret = xrw_drain_batch(store, err);
+    if (!ret)
+        ret = xrw_drain_image(store, err);
+    if (ret || !drain->in_transaction)
+        return ret;
+    if (!ret)
+        ret = xrw_drain_site_counts(store, err);
+    if (!ret && drain->run && drain->applied_exit != drain->committed_exit)
+        ret = extend_run(store, err);
+    if (!ret)
+        ret = xrw_db_statement(store, XRW_SQL_COMMIT, &stmt, err);
+    if (!ret)
+        ret = xrw_db_insert(store, stmt, "committing", err);
+    if (ret)
+        return ret;
+    drain->in_transaction = false;
+    drain->uncommitted = 0;
+    drain->committed_exit = drain->applied_exit;
+    drain->last_commit_ns = now_ns();
+    return 0;
+}
+
+/* ---- records --------------------------------------------------------- */
+
+static int take_record(struct xrw_store *store, const struct xrw_ring_record *record,
+                       struct xrw_error *err)
+{
+    const void *packed = record;
+
+    store->drain.half = record->type != XRW_PACKED_EXIT;
+    switch (record->type) {
+    case XRW_PACKED_EXIT:
+        return xrw_drain_exit(store, packed, err);
+    case XRW_PACKED_SYSREGS:
+        return xrw_drain_sysregs(store, packed, err);
+    case XRW_PACKED_INSN:
+        return xrw_drain_insn(store, packed, err);
+    case XRW_PACKED_PAGE:
+        return xrw_drain_page(store, packed, err);
+    case XRW_PACKED_VERSION:
+        return xrw_drain_version(store, packed, err);
+    case XRW_PACKED_FRAME:
+        return xrw_drain_frame(store, packed, err);
+    default:
+        return xrw_drain_context(store, packed, err);
+    }
+}
+
+/* Commit where an exit is complete, after many exits or some time. */
+static int commit_if_due(struct xrw_store *store, struct xrw_error *err)
+{
+    struct xrw_store_drain *drain = &store->drain;
+
+    if (drain->half || !drain->uncommitted)
+        return 0;
+    if (drain->uncommitted < COMMIT_EXITS && now_ns() - drain->last_commit_ns < COMMIT_NS)
+        return 0;
+    return xrw_db_commit(store, err);
+}
+
+/* All that is there now.  After a failure the rest is thrown away: nobody must wait for it. */
+static void take_records(struct xrw_store *store)
+{
+    struct xrw_ring *ring = store->writer.ring;
+    const struct xrw_ring_record *record;
+    struct xrw_error err;
+    unsigned taken = 0;
+
+    while ((record = xrw_ring_peek(ring)) != NULL) {
+        if (!atomic_load_explicit(&store->drain.failed, memory_order_relaxed)) {
+            int ret = take_record(store, record, &err);
+
+            if (!ret && (++taken % 64 == 0))
+                ret = commit_if_due(store, &err);
+            if (ret)
+                give_up(store, ret, err.text);
+        }
+        xrw_ring_pop(ring);
+    }
+}
+
+/* A failure is kept, and told to the caller at its next call. */
+static void finish_batch(struct xrw_store *store)
+{
+    struct xrw_error err;
+    int ret = 0;
+
+    if (!atomic_load(&store->drain.failed) && store->drain.batch->count)
+        ret = xrw_drain_batch(store, &err);
+    if (!ret && !atomic_load(&store->drain.failed))
+        ret = xrw_drain_image(store, &err);
+    if (ret)
+        give_up(store, ret, err.text);
+}
+
+static void commit_when_idle(struct xrw_store *store)
+{
+    struct xrw_error err;
+
+    if (!atomic_load(&store->drain.failed) && commit_if_due(store, &err))
+        give_up(store, -EIO, err.text);
+}
+
+void *xrw_drain_thread(void *arg)
+{
+    struct xrw_store *store = arg;
+    struct xrw_ring *ring = store->writer.ring;
+    int state;
+
+    store->drain.last_commit_ns = now_ns();
+    while ((state = xrw_ring_wait(ring)) != XRW_RING_ENDED) {
+        take_records(store);
+        if (state == XRW_RING_SETTLE) {
+            finish_batch(store);
+            xrw_ring_settled(ring);
+        } else {
+            commit_when_idle(store);
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the recording thread hands to the writing thread: the types of records on their ring. */
+#ifndef XRW_SCHEMA_PACKED_H
+#define XRW_SCHEMA_PACKED_H
+
+#include "ring.h"
+#include "xrw/exit.h"
+#include "xrw/insn.h"
+#include "xrw/types.h"
+
+#include <stdint.h>
+
+enum xrw_packed_type {
+    XRW_PACKED_EXIT = 1,
+    XRW_PACKED_SYSREGS,
+    XRW_PACKED_INSN,
+    XRW_PACKED_PAGE,
+    XRW_PACKED_VERSION,
+    XRW_PACKED_FRAME,
+    XRW_PACKED_CONTEXT,
+};
+
+/* An exit, what is known of it only: the values of the known fields, of the known hot registers
+ * before, and of those that differ after, in the order of their tables. */
+struct xrw_packed_exit {
+    struct xrw_ring_record record;
+    uint64_t id, insn; /* insn 0: not known */
+    uint32_t vcpu;
+    uint32_t sysregs, after_sysregs; /* after 0: no resume state */
+    uint32_t fields;                 /* bit n: field n is known */
+    uint32_t before;                 /* bit n: register n is known */
+    uint32_t after;                  /* bit n: register n is given */
+    uint32_t unknown;                /* bit n: register n is not known after */
+    uint32_t values;
+    uint64_t value[XRW_EXIT_FIELD_COUNT + 2 * XRW_HOT_COUNT];
+};
+
+#define XRW_SYSTEM_COUNT (XRW_REGISTER_COUNT - XRW_HOT_COUNT)
+
+struct xrw_packed_sysregs {
+    struct xrw_ring_record record;
+    uint64_t id;
+    uint64_t value[XRW_SYSTEM_COUNT];
+    bool known[XRW_SYSTEM_COUNT];
+};
+
+struct xrw_packed_insn {
+    struct xrw_ring_record record;
+    uint64_t id, rip;
+    uint32_t mode, bytes;
+    uint8_t code[XRW_INSN_MAX_BYTES];
+    char text[]; /* NUL-terminated */
+};
+
+/* A content that is new. */
+struct xrw_packed_page {
+    struct xrw_ring_record record;
+    uint64_t id, gfn;
+    uint64_t before;  /* id of the content that the page had; 0: zeros, or none */
+    uint8_t hash[16]; /* canonical */
+    uint8_t page[XRW_PAGE_BYTES];
+};
+
+struct xrw_packed_version {
+    struct xrw_ring_record record;
+    uint64_t run, gfn, exit, page;
+};
+
+struct xrw_packed_frame {
+    struct xrw_ring_record record;
+    uint64_t run, exit;
+};
+
+struct xrw_packed_context {
+    struct xrw_ring_record record;
+    uint64_t run, exit;
+    uint32_t vcpu, bytes;
+    char kind[16];
+    uint8_t data[];
+};
+
+/* Pack an exit; the ids of its system registers are the caller's to set.  Returns its bytes. */
+size_t xrw_pack_exit(const struct xrw_exit *exit, struct xrw_packed_exit *packed);
+
+#endif

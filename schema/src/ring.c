@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Positions count bytes since the beginning and never wrap.  The fast path is two atomic positions;
+ * the lock is taken to sleep and to wake only.  The producer tells of what it pushed in pieces, so
+ * that on one processor the two threads do not take turns for every record.
+ */
+#include "ring.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_BYTES ((size_t)64 << 20)
+#define MIN_BYTES ((size_t)8 << 20)
+#define IDLE_NS 50000000u
+#define SKIP UINT32_MAX /* type of what fills the end of the buffer */
+#define LINE 64
+
+struct xrw_ring {
+    uint8_t *buffer;
+    size_t bytes;
+
+    /* Producer's. */
+    _Alignas(LINE) _Atomic uint64_t head; /* pushed up to here */
+    uint64_t known_tail;                  /* tail as last seen */
+    uint64_t reserved;                    /* where the record in the making begins */
+    uint64_t stalls, stall_ns;
+
+    /* Consumer's. */
+    _Alignas(LINE) _Atomic uint64_t tail; /* taken up to here */
+    uint64_t taken, known_head;
+
+    _Alignas(LINE) pthread_mutex_t lock;
+    pthread_cond_t records, room;
+    _Atomic bool consumer_waits, producer_waits;
+    bool settle, resting, ended; /* under the lock */
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+size_t xrw_ring_default_bytes(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    size_t bytes = MAX_BYTES;
+
+    while (bytes > MIN_BYTES && pages > 0 && page > 0 && bytes > (size_t)pages / 8 * (size_t)page)
+        bytes /= 2;
+    return bytes;
+}
+
+struct xrw_ring *xrw_ring_create(size_t bytes)
+{
+    struct xrw_ring *ring = aligned_alloc(LINE, (sizeof *ring + LINE - 1) / LINE * LINE);
+    pthread_condattr_t monotonic;
+
+    if (!ring)
+        return NULL;
+    memset(ring, 0, sizeof *ring);
+    ring->bytes = bytes;
+    ring->buffer = malloc(bytes);
+    if (!ring->buffer) {
+        free(ring);
+        return NULL;
+    }
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&ring->lock, NULL);
+    (void)pthread_cond_init(&ring->records, &monotonic);
+    (void)pthread_cond_init(&ring->room, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    return ring;
+}
+
+void xrw_ring_destroy(struct xrw_ring *ring)
+{
+    if (!ring)
+        return;
+    (void)pthread_cond_destroy(&ring->records);
+    (void)pthread_cond_destroy(&ring->room);
+    (void)pthread_mutex_destroy(&ring->lock);
+    free(ring->buffer);
+    free(ring);
+}
+
+/* ---- producer -------------------------------------------------------- */
+
+static void wake_consumer(struct xrw_ring *ring)
+{
+    (void)pthread_mutex_lock(&ring->lock);
+    (void)pthread_cond_signal(&ring->records);
+    (void)pthread_mutex_unlock(&ring->lock);
+}
+
+static void wait_for_room(struct xrw_ring *ring, uint64_t end)
+{
+    uint64_t before = now_ns();
+
+    ring->stalls++;
+    (void)pthread_mutex_lock(&ring->lock);
+    atomic_store(&ring->producer_waits, true);
+    (void)pthread_cond_signal(&ring->records);
+    while (end - atomic_load(&ring->tail) > ring->bytes)
+        (void)pthread_cond_wait(&ring->room, &ring->lock);
+    atomic_store(&ring->producer_waits, false);
+    (void)pthread_mutex_unlock(&ring->lock);
+    ring->stall_ns += now_ns() - before;
+}
+
+static void need_room(struct xrw_ring *ring, uint64_t end)
+{
+    if (end - ring->known_tail <= ring->bytes)
+        return;
+    ring->known_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+    if (end - ring->known_tail <= ring->bytes)
+        return;
+    wait_for_room(ring, end);
+    ring->known_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+}
+
+static struct xrw_ring_record *at(const struct xrw_ring *ring, uint64_t position)
+{
+    return (struct xrw_ring_record *)(void *)(ring->buffer + (position & (ring->bytes - 1)));
+}
+
+void *xrw_ring_reserve(struct xrw_ring *ring, size_t bytes)
+{
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    size_t left = ring->bytes - (size_t)(head & (ring->bytes - 1));
+
+    bytes = (bytes + 7) & ~(size_t)7;
+    if (left < bytes) {
+        need_room(ring, head + left + bytes);
+        *at(ring, head) = (struct xrw_ring_record){(uint32_t)left, SKIP};
+        head += left;
+    } else {
+        need_room(ring, head + bytes);
+    }
+    ring->reserved = head;
+    return at(ring, head);
+}
+
+void xrw_ring_push(struct xrw_ring *ring)
+{
+    uint64_t head = ring->reserved + ((at(ring, ring->reserved)->bytes + 7) & ~7u);
+
+    atomic_store_explicit(&ring->head, head, memory_order_release);
+    if (atomic_load_explicit(&ring->consumer_waits, memory_order_relaxed) &&
+        head - ring->known_tail > ring->bytes / 8) {
+        ring->known_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+        if (head - ring->known_tail > ring->bytes / 8)
+            wake_consumer(ring);
+    }
+}
+
+void xrw_ring_settle(struct xrw_ring *ring)
+{
+    (void)pthread_mutex_lock(&ring->lock);
+    ring->settle = true;
+    ring->resting = false;
+    (void)pthread_cond_signal(&ring->records);
+    while (!ring->resting)
+        (void)pthread_cond_wait(&ring->room, &ring->lock);
+    (void)pthread_mutex_unlock(&ring->lock);
+}
+
+void xrw_ring_end(struct xrw_ring *ring)
+{
+    (void)pthread_mutex_lock(&ring->lock);
+    ring->ended = true;
+    (void)pthread_cond_signal(&ring->records);
+    (void)pthread_mutex_unlock(&ring->lock);
+}
+
+void xrw_ring_stalls(struct xrw_ring *ring, uint64_t *count, uint64_t *ns)
+{
+    *count = ring->stalls;
+    *ns = ring->stall_ns;
+}
+
+/* ---- consumer -------------------------------------------------------- */
+
+static bool is_empty(struct xrw_ring *ring)
+{
+    ring->known_head = atomic_load(&ring->head);
+    return ring->known_head == ring->taken;
+}
+
+/* Under the lock: sleep until told, or for a while. */
+static void sleep_a_while(struct xrw_ring *ring)
+{
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += IDLE_NS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    atomic_store(&ring->consumer_waits, true);
+    if (!ring->settle && !ring->ended && !atomic_load(&ring->producer_waits))
+        (void)pthread_cond_timedwait(&ring->records, &ring->lock, &until);
+    atomic_store(&ring->consumer_waits, false);
+}
+
+/* Under the lock: the producer knows that we rest; nothing is done until it pushes or ends. */
+static void rest(struct xrw_ring *ring)
+{
+    atomic_store(&ring->consumer_waits, true);
+    while (ring->resting && is_empty(ring) && !ring->settle && !ring->ended) {
+        struct timespec until;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += 1;
+        (void)pthread_cond_timedwait(&ring->records, &ring->lock, &until);
+    }
+    ring->resting = false;
+    atomic_store(&ring->consumer_waits, false);
+}
+
+int xrw_ring_wait(struct xrw_ring *ring)
+{
+    int ret = XRW_RING_IDLE;
+
+    (void)pthread_mutex_lock(&ring->lock);
+    if (atomic_load(&ring->producer_waits))
+        (void)pthread_cond_signal(&ring->room);
+    if (is_empty(ring) && !ring->settle && !ring->ended)
+        sleep_a_while(ring);
+    if (!is_empty(ring))
+        ret = XRW_RING_RECORDS;
+    else if (ring->settle)
+        ret = XRW_RING_SETTLE;
+    else if (ring->ended)
+        ret = XRW_RING_ENDED;
+    (void)pthread_mutex_unlock(&ring->lock);
+    return ret;
+}
+
+const struct xrw_ring_record *xrw_ring_peek(struct xrw_ring *ring)
+{
+    for (;;) {
+        const struct xrw_ring_record *record = at(ring, ring->taken);
+
+        if (ring->taken == ring->known_head) {
+            ring->known_head = atomic_load_explicit(&ring->head, memory_order_acquire);
+            if (ring->taken == ring->known_head)
+                return NULL;
+        }
+        if (record->type != SKIP)
+            return record;
+        ring->taken += record->bytes;
+    }
+}
+
+void xrw_ring_pop(struct xrw_ring *ring)
+{
+    ring->taken += (at(ring, ring->taken)->bytes + 7) & ~7u;
+    atomic_store_explicit(&ring->tail, ring->taken, memory_order_release);
+    /* The producer that waits looks again when there is room for more than one record. */
+    if (atomic_load_explicit(&ring->producer_waits, memory_order_relaxed) &&
+        (ring->taken == ring->known_head || ring->known_head - ring->taken < ring->bytes / 2)) {
+        (void)pthread_mutex_lock(&ring->lock);
+        (void)pthread_cond_signal(&ring->room);
+        (void)pthread_mutex_unlock(&ring->lock);
+    }
+}
+
+void xrw_ring_settled(struct xrw_ring *ring)
+{
+    (void)pthread_mutex_lock(&ring->lock);
+    ring->settle = false;
+    ring->resting = true;
+    (void)pthread_cond_signal(&ring->room);
+    rest(ring);
+    (void)pthread_mutex_unlock(&ring->lock);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "row.h"
+
+#include <endian.h>
+#include <string.h>
+
+/* Serial types: 1 to 6 are integers of 1, 2, 3, 4, 6 and 8 bytes; 8 and 9 are the constants 0 and
+ * 1; 0 is NULL.  By the number of bits of a value without its sign. */
+static const uint8_t type_of_bits[65] = {1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3,
+                                         3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5,
+                                         5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 6, 6, 6,
+                                         6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6};
+static const uint8_t bytes_of_type[10] = {0, 1, 2, 3, 4, 6, 8, 0, 0, 0};
+
+static unsigned type_of(int64_t value)
+{
+    uint64_t magnitude = (uint64_t)value ^ (uint64_t)(value >> 63);
+
+    if ((uint64_t)value <= 1)
+        return 8 + (unsigned)value;
+    return type_of_bits[64 - __builtin_clzll(magnitude | 1)];
+}
+
+unsigned xrw_row_value_bytes(int64_t value)
+{
+    return bytes_of_type[type_of(value)];
+}
+
+size_t xrw_row_put_varint(uint8_t *to, uint64_t v)
+{
+    uint8_t reversed[9];
+    size_t n = 0;
+
+    if (v <= 0x7f) {
+        to[0] = (uint8_t)v;
+        return 1;
+    }
+    if (v >> 56) {
+        to[8] = (uint8_t)v;
+        v >>= 8;
+        for (int i = 7; i >= 0; i--, v >>= 7)
+            to[i] = (uint8_t)((v & 0x7f) | 0x80);
+        return 9;
+    }
+    for (; v; v >>= 7)
+        reversed[n++] = (uint8_t)((v & 0x7f) | 0x80);
+    reversed[0] &= 0x7f;
+    for (size_t i = 0; i < n; i++)
+        to[i] = reversed[n - 1 - i];
+    return n;
+}
+
+size_t xrw_row_encode(const struct xrw_row *row, uint8_t *record)
+{
+    /* The header is below 128 bytes: its own size, the rowid's NULL, and a byte a column. */
+    size_t header = 2 + row->used;
+    uint8_t *body = record + header;
+
+    _Static_assert(2 + XRW_EXIT_COLUMN_COUNT < 128, "the size of the header takes one byte");
+    record[0] = (uint8_t)header;
+    record[1] = 0;
+    for (unsigned i = 0; i < row->used; i++) {
+        int64_t value = row->value[i];
+        unsigned type = row->null[i] ? 0 : type_of(value), bytes = bytes_of_type[type];
+
+        record[2 + i] = (uint8_t)type;
+        if (bytes) {
+            uint64_t big = htobe64((uint64_t)value << (64 - 8 * bytes));
+
+            memcpy(body, &big, sizeof big); /* what is too much is overwritten by the next */
+            body += bytes;
+        }
+    }
+    return (size_t)(body - record);
+}
