@@ -12,6 +12,8 @@ static const struct xrw_cli_command commands[] = {
     {"replay", "serve a recording to gdb, or start gdb on it", xrw_cli_replay},
     {"info", "say what a recording holds", xrw_cli_info},
     {"exits", "list the exits of a recording", xrw_cli_exits},
+    {"runs", "list the runs of a recording, and which took the same path", xrw_cli_runs},
+    {"diff", "show where two runs of a recording part", xrw_cli_diff},
 };
 
 static int print_help(void)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""gdb commands for recordings of xenrewind: rewind where | goto | next | prev | exits.
+"""gdb commands for recordings of xenrewind: rewind where | goto | run | next | prev | exits | runs.
 
 Beside what `monitor' does, they make gdb look at the registers and memory of the new position, and
 every stop says which exit it is at.
@@ -18,7 +18,7 @@ def look_anew():
 
 
 class Rewind(gdb.Command):
-    """Move about in a recording: rewind where | goto N | next [FILTER] | prev [FILTER] | exits."""
+    """Move about in a recording: rewind where | goto N | run N | next [FILTER] | prev [FILTER] | exits | runs."""
 
     def __init__(self):
         super().__init__("rewind", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE, True)
@@ -56,8 +56,10 @@ def on_stop(_event):
 
 Rewind()
 Move("goto", "Go to an exit: rewind goto N | first | last.")
+Move("run", "Go to the first exit of a run: rewind run N.")
 Move("next", "Go to the next exit that matches: rewind next [reason=NAME] [rip=ADDR[-ADDR]] [vcpu=N].")
 Move("prev", "Go to the exit before that matches: rewind prev [reason=NAME] [rip=ADDR[-ADDR]] [vcpu=N].")
 Show("where", "Say which exit this is, why, and what is known here.")
 Show("exits", "List exits: rewind exits [FROM [COUNT]].")
+Show("runs", "List the runs, or the paths that they took: rewind runs [paths].")
 gdb.events.stop.connect(on_stop)

@@ -409,6 +409,15 @@ int xrw_gdb_target_create(struct xrw_store *store, uint64_t run_id, struct xrw_g
     return 0;
 }
 
+int xrw_gdb_target_set_run(struct xrw_gdb_target *target, uint64_t run, struct xrw_error *err)
+{
+    int ret = xrw_timeline_set_run(target->timeline, run, err);
+
+    if (!ret)
+        xrw_memory_set_run(target->memory, xrw_timeline_run(target->timeline));
+    return ret;
+}
+
 void xrw_gdb_target_destroy(struct xrw_gdb_target *target)
 {
     if (!target)

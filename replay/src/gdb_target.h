@@ -28,6 +28,9 @@ struct xrw_gdb_target {
     struct xrw_error trouble;
 };
 
+/* Go to the first exit of another run.  0 or an error; then nothing has changed. */
+int xrw_gdb_target_set_run(struct xrw_gdb_target *target, uint64_t run, struct xrw_error *err);
+
 /* The monitor commands; their ctx is the target. */
 extern const struct gdbstub_command xrw_monitor_commands[];
 extern const size_t xrw_monitor_command_count;

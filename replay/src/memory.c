@@ -34,8 +34,7 @@ int xrw_memory_create(struct xrw_store *store, const struct xrw_run *run, struct
     if (!memory)
         return -ENOMEM;
     memory->store = store;
-    memory->run = run->id;
-    memory->first_exit = run->first_exit;
+    xrw_memory_set_run(memory, run);
     *out = memory;
     return 0;
 }
@@ -43,6 +42,13 @@ int xrw_memory_create(struct xrw_store *store, const struct xrw_run *run, struct
 void xrw_memory_destroy(struct xrw_memory *memory)
 {
     free(memory);
+}
+
+/* Pages that are kept stay right: their exits belong to one run. */
+void xrw_memory_set_run(struct xrw_memory *memory, const struct xrw_run *run)
+{
+    memory->run = run->id;
+    memory->first_exit = run->first_exit;
 }
 
 void xrw_memory_watch_pages(struct xrw_memory *memory, xrw_page_visitor visitor, void *ctx)

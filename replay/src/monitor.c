@@ -4,6 +4,7 @@
 
 #include "monitor_args.h"
 #include "xrw/report.h"
+#include "xrw/runs.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -94,6 +95,25 @@ static int run_position(void *ctx, const char *args, struct gdbstub_console *con
     return 0;
 }
 
+/* Which run an exit belongs to; 0 if the recording has no such exit. */
+static uint64_t run_of(struct xrw_gdb_target *target, xrw_exit_id id)
+{
+    struct xrw_exit exit;
+
+    return id && !xrw_store_exit(target->store, id, &exit, NULL) ? exit.run : 0;
+}
+
+/* Exits are numbered through the recording: going to one of another run goes to that run. */
+static int seek(struct xrw_gdb_target *target, xrw_exit_id exit, struct xrw_error *err)
+{
+    uint64_t run = run_of(target, exit), here = xrw_timeline_run(target->timeline)->id;
+    int ret = 0;
+
+    if (run && run != here)
+        ret = xrw_gdb_target_set_run(target, run, err);
+    return ret ? ret : xrw_timeline_seek(target->timeline, exit, err);
+}
+
 static int run_goto(void *ctx, const char *args, struct gdbstub_console *console,
                     struct gdbstub_reason *reason)
 {
@@ -110,7 +130,25 @@ static int run_goto(void *ctx, const char *args, struct gdbstub_console *console
     } else if (xrw_parse_number(args, &exit))
         return usage(reason, "goto N | first | last");
     if (!ret)
-        ret = xrw_timeline_seek(target->timeline, exit, &err);
+        ret = seek(target, exit, &err);
+    if (ret) {
+        gdbstub_reason_set(reason, "%s", err.text);
+        return ret;
+    }
+    return show_arrival(target, console);
+}
+
+static int run_run(void *ctx, const char *args, struct gdbstub_console *console,
+                   struct gdbstub_reason *reason)
+{
+    struct xrw_gdb_target *target = ctx;
+    struct xrw_error err;
+    uint64_t run;
+    int ret;
+
+    if (xrw_parse_number(args, &run))
+        return usage(reason, "run N");
+    ret = xrw_gdb_target_set_run(target, run, &err);
     if (ret) {
         gdbstub_reason_set(reason, "%s", err.text);
         return ret;
@@ -215,6 +253,36 @@ static int run_info(void *ctx, const char *args, struct gdbstub_console *console
     }
     free(summary);
     return ret;
+}
+
+static int print_runs(struct xrw_gdb_target *target, bool all, FILE *out, struct xrw_error *err)
+{
+    struct xrw_runs runs;
+    int ret = xrw_runs_read(target->store, &runs, err);
+
+    if (ret)
+        return ret;
+    ret = all ? xrw_runs_print(target->store, &runs, out, err)
+              : xrw_runs_print_paths(target->store, &runs, out, err);
+    xrw_runs_deinit(&runs);
+    return ret;
+}
+
+static int run_runs(void *ctx, const char *args, struct gdbstub_console *console,
+                    struct gdbstub_reason *reason)
+{
+    struct xrw_gdb_target *target = ctx;
+    struct xrw_error err = {""};
+    struct page_out out;
+    int ret;
+
+    if (*args && strcmp(args, "paths") != 0)
+        return usage(reason, "runs [paths]");
+    ret = begin_output(&out);
+    if (ret)
+        return ret;
+    ret = print_runs(target, !*args, out.file, &err);
+    return end_output(&out, ret, &err, console, reason);
 }
 
 struct sql_out {
@@ -353,9 +421,11 @@ const struct gdbstub_command xrw_monitor_commands[] = {
     {"where", NULL, "which exit this is, why, and what is known here", run_where},
     {"position", NULL, "the same in one line", run_position},
     {"goto", "N | first | last", "go to an exit", run_goto},
+    {"run", "N", "go to the first exit of a run", run_run},
     {"next", FILTER, "go to the next exit that matches", run_next},
     {"prev", FILTER, "go to the exit before that matches", run_prev},
     {"exits", "[FROM [COUNT]]", "list exits", run_exits},
+    {"runs", "[paths]", "list the runs, or the paths that they took", run_runs},
     {"info", NULL, "what was recorded, and how", run_info},
     {"sql", "SELECT ...", "ask the recording", run_sql},
     {"phys", "ADDRESS [BYTES]", "guest-physical memory", run_phys},

@@ -107,11 +107,13 @@ void xrw_report_position(const struct xrw_timeline *timeline, char *text, size_t
 {
     const struct xrw_exit *exit = xrw_timeline_exit(timeline);
     const struct xrw_run *run = xrw_timeline_run(timeline);
-    char number[24], operands[XRW_DESCRIPTION_MAX];
+    char number[24], operands[XRW_DESCRIPTION_MAX], which[32] = "";
 
+    if (run->id > 1)
+        (void)snprintf(which, sizeof which, " (run %" PRIu64 ")", run->id);
     xrw_report_operands(exit, operands);
-    (void)snprintf(text, bytes, "exit %" PRIu64 " of %" PRIu64 ": %s at 0x%" PRIx64 "%s%s",
-                   exit->id, run->last_exit, xrw_report_reason(exit, number),
+    (void)snprintf(text, bytes, "exit %" PRIu64 " of %" PRIu64 "%s: %s at 0x%" PRIx64 "%s%s",
+                   exit->id, run->last_exit, which, xrw_report_reason(exit, number),
                    exit->before.value[XRW_REG_rip], *operands ? ": " : "", operands);
 }
 

@@ -25,6 +25,17 @@ static int first_position(struct xrw_timeline *timeline, struct xrw_error *err)
     return xrw_timeline_seek(timeline, first, err);
 }
 
+/* Read a run and go to its first position; what the timeline had is lost. */
+static int open_run(struct xrw_timeline *timeline, uint64_t run, struct xrw_error *err)
+{
+    int ret = xrw_store_run(timeline->store, run, &timeline->run, err);
+
+    if (ret == -ENOENT)
+        return xrw_error_set(err, ret, "there is no run %" PRIu64 "; the recording has %" PRIu64,
+                             run, xrw_store_run_count(timeline->store));
+    return ret ? ret : first_position(timeline, err);
+}
+
 int xrw_timeline_create(struct xrw_store *store, uint64_t run, struct xrw_timeline **out,
                         struct xrw_error *err)
 {
@@ -34,12 +45,7 @@ int xrw_timeline_create(struct xrw_store *store, uint64_t run, struct xrw_timeli
     if (!timeline)
         return xrw_error_set(err, -ENOMEM, "out of memory");
     timeline->store = store;
-    ret = xrw_store_run(store, run, &timeline->run, err);
-    if (ret == -ENOENT)
-        ret = xrw_error_set(err, -ENOENT, "there is no run %" PRIu64 "; the recording has %" PRIu64,
-                            run, xrw_store_run_count(store));
-    if (!ret)
-        ret = first_position(timeline, err);
+    ret = open_run(timeline, run, err);
     if (ret) {
         xrw_timeline_destroy(timeline);
         return ret;
@@ -51,6 +57,16 @@ int xrw_timeline_create(struct xrw_store *store, uint64_t run, struct xrw_timeli
 void xrw_timeline_destroy(struct xrw_timeline *timeline)
 {
     free(timeline);
+}
+
+int xrw_timeline_set_run(struct xrw_timeline *timeline, uint64_t run, struct xrw_error *err)
+{
+    struct xrw_timeline other = *timeline;
+    int ret = open_run(&other, run, err);
+
+    if (!ret)
+        *timeline = other;
+    return ret;
 }
 
 struct xrw_store *xrw_timeline_store(const struct xrw_timeline *timeline)

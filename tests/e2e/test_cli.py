@@ -37,7 +37,7 @@ class Cli(unittest.TestCase):
 
 class Help(Cli):
     def test_help_and_version(self):
-        for arguments in (["--help"], ["help"], ["help", "replay"], ["replay", "--help"], ["info", "--help"], ["exits", "--help"], ["record", "--help"], ["doctor", "--help"]):
+        for arguments in (["--help"], ["help"], ["help", "replay"], ["replay", "--help"], ["info", "--help"], ["exits", "--help"], ["runs", "--help"], ["diff", "--help"], ["record", "--help"], ["doctor", "--help"]):
             with self.subTest(arguments):
                 done = xenrewind(*arguments)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))

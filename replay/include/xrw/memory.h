@@ -37,6 +37,9 @@ struct xrw_known_page {
 int xrw_memory_create(struct xrw_store *store, const struct xrw_run *run, struct xrw_memory **out);
 void xrw_memory_destroy(struct xrw_memory *memory);
 
+/* Show another run from now on. */
+void xrw_memory_set_run(struct xrw_memory *memory, const struct xrw_run *run);
+
 /*
  * A guest page as of an exit.  *page is valid until the next call on this reader.
  * Returns 0; -ENODATA if no byte of it is known; what the store reports.

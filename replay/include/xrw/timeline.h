@@ -37,6 +37,12 @@ struct xrw_store *xrw_timeline_store(const struct xrw_timeline *timeline);
 /* The run as last read; last_exit grows while a recorder is adding to it. */
 const struct xrw_run *xrw_timeline_run(const struct xrw_timeline *timeline);
 
+/*
+ * Go to another run of the recording, to its first exit that is not hidden.  Returns as
+ * xrw_timeline_create(); on failure nothing has changed.
+ */
+int xrw_timeline_set_run(struct xrw_timeline *timeline, uint64_t run, struct xrw_error *err);
+
 /* The exit at the position.  Valid until the position changes. */
 const struct xrw_exit *xrw_timeline_exit(const struct xrw_timeline *timeline);
 
