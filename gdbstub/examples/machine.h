@@ -11,21 +11,27 @@
  * MACHINE_CODE and MACHINE_DATA on.
  */
 #define MACHINE_CODE 0x1000u
-#define MACHINE_CODE_SIZE 36u
+#define MACHINE_CODE_SIZE 66u
 #define MACHINE_DATA 0x2000u
 #define MACHINE_DATA_SIZE 0x80u
 #define MACHINE_HISTORY_MAX 4096u
 
+/** What an instruction wrote into memory: size 0 for nothing. */
+struct machine_write {
+    uint64_t address;
+    size_t size;
+};
+
 /** What an instruction overwrote: enough to go back. */
 struct machine_undo {
     uint64_t pc;
-    uint64_t gpr[4];
-    uint64_t written; /**< data address, or 0 */
-    uint8_t old;
+    uint64_t gpr[5];
+    struct machine_write written;
+    uint8_t old[8];
 };
 
 struct machine {
-    uint64_t gpr[4]; /**< rax, rbx, rcx, rdx */
+    uint64_t gpr[5]; /**< rax, rbx, rcx, rdx, rsp */
     uint64_t pc;
     uint8_t data[MACHINE_DATA_SIZE];
     size_t position; /**< instructions executed since the start */
@@ -44,9 +50,9 @@ bool machine_at_start(const struct machine *machine);
 
 /**
  * Executes the next instruction, or takes the last one back. Not to be called at the end, or at the
- * start. Returns the data address that was written or restored; 0: none.
+ * start. Returns what was written or restored.
  */
-uint64_t machine_step(struct machine *machine);
-uint64_t machine_step_back(struct machine *machine);
+struct machine_write machine_step(struct machine *machine);
+struct machine_write machine_step_back(struct machine *machine);
 
 #endif

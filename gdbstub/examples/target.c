@@ -30,7 +30,7 @@ static int target_read_register(void *ctx, gdbstub_thread thread, size_t index, 
     if (index < 4)
         number = target->machine.gpr[index];
     else if (index == GDBSTUB_X86_64_RSP)
-        number = MACHINE_DATA + MACHINE_DATA_SIZE - 16;
+        number = target->machine.gpr[4];
     else if (index == GDBSTUB_X86_64_RIP)
         number = target->machine.pc;
     else if (index == STEPS)
@@ -46,29 +46,40 @@ static int target_read_memory(void *ctx, gdbstub_thread thread, uint64_t address
                               size_t size, size_t *got)
 {
     const struct target *target = ctx;
-    const struct {
-        uint64_t start;
-        const uint8_t *bytes;
-        size_t size;
-    } blocks[] = {{MACHINE_CODE, machine_program(), MACHINE_CODE_SIZE},
-                  {MACHINE_DATA, target->machine.data, MACHINE_DATA_SIZE}};
+    bool code = address - MACHINE_CODE < MACHINE_CODE_SIZE;
+    uint64_t offset = address - (code ? MACHINE_CODE : MACHINE_DATA);
+    size_t whole = code ? MACHINE_CODE_SIZE : MACHINE_DATA_SIZE;
 
     (void)thread;
-    for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
-        uint64_t offset = address - blocks[i].start;
-        if (offset >= blocks[i].size)
-            continue;
-        *got = size < blocks[i].size - offset ? size : blocks[i].size - offset;
-        memcpy(bytes, blocks[i].bytes + offset, *got);
-        return 0;
-    }
-    return -EFAULT;
+    if (offset >= whole)
+        return -EFAULT;
+    *got = size < whole - offset ? size : whole - offset;
+    memcpy(bytes, (code ? machine_program() : target->machine.data) + offset, *got);
+    return 0;
+}
+
+static int target_find_mapping(void *ctx, gdbstub_thread thread, uint64_t address,
+                               struct gdbstub_mapping *mapping)
+{
+    static const struct gdbstub_mapping all[] = {
+        {0, MACHINE_CODE - 1, false, false, false},
+        {MACHINE_CODE, MACHINE_CODE + MACHINE_CODE_SIZE - 1, true, false, true},
+        {MACHINE_CODE + MACHINE_CODE_SIZE, MACHINE_DATA - 1, false, false, false},
+        {MACHINE_DATA, MACHINE_DATA + MACHINE_DATA_SIZE - 1, true, true, false},
+        {MACHINE_DATA + MACHINE_DATA_SIZE, UINT64_MAX, false, false, false},
+    };
+
+    (void)ctx, (void)thread;
+    *mapping = all[0];
+    for (size_t i = 1; address > mapping->last; i++)
+        *mapping = all[i];
+    return 0;
 }
 
 static const struct gdbstub_description description = {
     .architecture = "i386:x86-64",
     .osabi = "none",
-    .triple = "x86_64-unknown-none",
+    .triple = "x86_64-unknown-linux",
     .registers = registers,
     .register_count = sizeof(registers) / sizeof(registers[0]),
     .features = features,
@@ -105,16 +116,27 @@ static bool breakpoint_hit(struct target *target, struct gdbstub_stop *stop)
     return false;
 }
 
-static bool watch_hit(const struct target *target, uint64_t written, struct gdbstub_stop *stop)
+static bool watch_hit(const struct target *target, struct machine_write written,
+                      struct gdbstub_stop *stop)
 {
-    for (size_t i = 0; written != 0 && i < target->breakpoint_count; i++) {
+    for (size_t i = 0; i < target->breakpoint_count; i++) {
         const struct gdbstub_breakpoint *bp = &target->breakpoints[i].plain;
-        if (bp->type != GDBSTUB_WATCH_WRITE || written - bp->address >= bp->kind)
+        uint64_t first = written.address > bp->address ? written.address : bp->address;
+        if (bp->type != GDBSTUB_WATCH_WRITE || first - bp->address >= bp->kind ||
+            first - written.address >= written.size)
             continue;
-        *stop = (struct gdbstub_stop){.kind = GDBSTUB_STOP_WATCH_WRITE, .address = written};
+        *stop = (struct gdbstub_stop){.kind = GDBSTUB_STOP_WATCH_WRITE, .address = first};
         return true;
     }
     return false;
+}
+
+/* gdb steps over a line in one go: no stop while the pc is within it. */
+static bool step_goes_on(const struct target *target)
+{
+    const struct gdbstub_resume *request = &target->request;
+
+    return target->machine.pc - request->range_start < request->range_end - request->range_start;
 }
 
 static int target_resume(void *ctx, const struct gdbstub_resume *request,
@@ -136,7 +158,7 @@ static int advance(struct target *target, struct gdbstub_stop *stop)
     bool step = target->request.action == GDBSTUB_STEP;
 
     /* Where a run starts, a breakpoint counts when it goes forward, and not for a step. */
-    if (!step && (target->moved || !reverse) && breakpoint_hit(target, stop))
+    if ((target->moved || (!step && !reverse)) && breakpoint_hit(target, stop))
         return 1;
     if (reverse ? machine_at_start(machine) : machine_at_end(machine)) {
         stop->kind = reverse ? GDBSTUB_STOP_HISTORY_BEGIN : GDBSTUB_STOP_HISTORY_END;
@@ -146,7 +168,7 @@ static int advance(struct target *target, struct gdbstub_stop *stop)
     if (watch_hit(target, reverse ? machine_step_back(machine) : machine_step(machine), stop))
         return 1;
     stop->kind = GDBSTUB_STOP_STEP;
-    return step;
+    return step && !step_goes_on(target);
 }
 
 static int target_run(void *ctx, struct gdbstub_console *console, struct gdbstub_stop *stop)
@@ -271,6 +293,7 @@ static const struct gdbstub_target_ops ops = {
     .remove_breakpoint = target_remove,
     .clear_breakpoints = target_clear,
     .restart = target_restart,
+    .find_mapping = target_find_mapping,
     .checks_conditions = true,
 };
 

@@ -133,7 +133,8 @@ struct gdbstub_feature {
 struct gdbstub_description {
     const char *architecture; /**< "i386:x86-64"; NULL: not stated */
     const char *osabi;        /**< "none", "GNU/Linux"; NULL: not stated */
-    const char *triple;       /**< "x86_64-unknown-linux" for lldb; NULL: lldb has to guess */
+    const char *triple; /**< "x86_64-unknown-linux" for lldb; NULL, or one without an operating
+                           system: lldb searches memory for a kernel */
     const struct gdbstub_register *registers;
     size_t register_count; /**< 1 to 4096 */
     const struct gdbstub_feature *features;

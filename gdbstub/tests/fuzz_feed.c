@@ -31,7 +31,7 @@ struct wire {
 static unsigned digit(uint8_t byte)
 {
     REQUIRE((byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f'));
-    return byte <= '9' ? byte - '0' : byte - 'a' + 10u;
+    return (unsigned)(byte <= '9' ? byte - '0' : byte - 'a' + 10);
 }
 
 static void take(struct wire *wire, uint8_t byte)
@@ -117,8 +117,8 @@ static int next_region(void *ctx, uint64_t address, struct gdbstub_region *regio
     (void)ctx;
     if (address > MACHINE_DATA + MACHINE_DATA_SIZE)
         return 0;
-    *region = (struct gdbstub_region){MACHINE_CODE, MACHINE_DATA + MACHINE_DATA_SIZE,
-                                      GDBSTUB_REGION_RAM};
+    *region =
+        (struct gdbstub_region){MACHINE_CODE, MACHINE_DATA + MACHINE_DATA_SIZE, GDBSTUB_REGION_RAM};
     return 1;
 }
 

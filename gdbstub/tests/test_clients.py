@@ -69,7 +69,7 @@ def scenario(path):
 
     text = gdb(path, "print $steps", "continue", "detach")
     expect("second gdb finds the position, and no breakpoints of the first", text,
-           "$1 = 3", "No more reverse-execution history", "0x0000000000001021")
+           "$1 = 3", "No more reverse-execution history", "0x000000000000102d")
 
     with connect(path) as client:
         client.sendall(frame(b"Z0,1006,1") + b"$m1000,")

@@ -7,9 +7,11 @@
 #include <time.h>
 
 #define SLICE_NS 20000000u
-/* Exits looked at between two looks at the clock: by index, or one by one with watchpoints. */
-#define WINDOW_INDEXED 65536u
-#define WINDOW_WALKED 256u
+/* Exits looked at between two looks at the clock: one by one, with watchpoints; or by index, if there is
+ * one, and then as many as take a part of a slice. */
+#define WINDOW_WALKED 8u
+#define WINDOW_MIN 256u
+#define WINDOW_MAX (UINT64_C(1) << 32)
 /* How far to look behind the start for a value to compare with, if it is not known there. */
 #define LOOK_BEHIND 16u
 
@@ -21,6 +23,7 @@ struct xrw_search {
     struct xrw_stopper stopper[XRW_STOPPERS_MAX];
     struct xrw_search_request request;
     xrw_exit_id cursor; /* all up to here has been looked at */
+    uint64_t window;    /* of the next look by index */
     xrw_conditions_hold hold;
     void *hold_ctx;
 };
@@ -34,6 +37,7 @@ int xrw_search_create(struct xrw_timeline *timeline, struct xrw_memory *memory,
         return -ENOMEM;
     search->timeline = timeline;
     search->memory = memory;
+    search->window = WINDOW_MIN;
     *out = search;
     return 0;
 }
@@ -322,12 +326,12 @@ static int skip(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error
             return ret;
         if (search->cursor >= run->last_exit)
             return end_of_history(search, hit, err);
-        limit = run->last_exit - search->cursor > WINDOW_INDEXED ? search->cursor + WINDOW_INDEXED
+        limit = run->last_exit - search->cursor > search->window ? search->cursor + search->window
                                                                  : run->last_exit;
     } else {
         if (search->cursor <= run->first_exit)
             return end_of_history(search, hit, err);
-        limit = search->cursor - run->first_exit > WINDOW_INDEXED ? search->cursor - WINDOW_INDEXED
+        limit = search->cursor - run->first_exit > search->window ? search->cursor - search->window
                                                                   : run->first_exit;
     }
     ret = nearest_breakpoint(search, limit, &found, err);
@@ -351,6 +355,20 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* Look as far at once as takes a part of a slice, so that an interrupt never waits for long. */
+static int skip_timed(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error *err)
+{
+    uint64_t begun = now_ns(), took;
+    int ret = skip(search, hit, err);
+
+    took = now_ns() - begun;
+    if (took < SLICE_NS / 8 && search->window < WINDOW_MAX)
+        search->window *= 2;
+    else if (took > SLICE_NS / 2 && search->window > WINDOW_MIN)
+        search->window /= 2;
+    return ret;
+}
+
 int xrw_search_slice(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error *err)
 {
     bool by_index = !search->watches && !search->request.step;
@@ -368,7 +386,7 @@ int xrw_search_slice(struct xrw_search *search, struct xrw_hit *hit, struct xrw_
     }
     while (!ret && now_ns() < end)
         for (unsigned i = 0; !ret && i < (by_index ? 1 : WINDOW_WALKED); i++)
-            ret = by_index ? skip(search, &found, err) : walk(search, &found, err);
+            ret = by_index ? skip_timed(search, &found, err) : walk(search, &found, err);
     if (ret > 0)
         *hit = found;
     return ret;
