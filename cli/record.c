@@ -19,18 +19,26 @@ static const char usage_text[] =
     "\n"
     "Forks a Xen domain and records every VM exit of the fork: registers before and after, and\n"
     "memory.  The parent is frozen meanwhile; afterwards the fork is gone and the parent goes on.\n"
-    "Needs dom0 of Xen 4.17 with VM forks and the patches in xen-patch/4.17.\n"
+    "Needs dom0 of Xen 4.17 or later; the patches in xen-patch/ make it exact.\n"
     "\n"
     "what to record\n"
     "  --parent ID            fork this domain\n"
-    "  --domain ID            record this domain itself, a fork made by another tool; afterwards\n"
-    "                         it is paused or goes on, as before.  With --parent ID memory that "
-    "it\n"
-    "                         has not touched yet is read from there; else it is brought in first\n"
+    "  --domain ID            record this domain itself, be it a fork made by another tool or "
+    "not;\n"
+    "                         afterwards it is paused or goes on, as before.  Of a fork, with\n"
+    "                         --parent ID, memory that it has not touched yet is read from there;\n"
+    "                         else it is brought in first\n"
+    "  --mode auto            the first of these modes that this Xen can do (the default):\n"
+    "  --mode pause           hold the guest after each exit was handled; patched Xen only\n"
+    "  --mode async           let it go on at once: much faster.  Registers after the exits, and\n"
+    "                         memory, are known where it is held for memory\n"
+    "  --mode sync            stop at the first exit of the guest's own, which is not handled\n"
     "  --allow-interrupts     let interrupts into the fork (blocked otherwise)\n"
-    "  --memory exit          memory as of every exit (the default)\n"
+    "  --memory exit          memory as of every exit (the default, but in async mode)\n"
     "  --memory every=N       ... of every N-th exit, and the last one\n"
-    "  --memory end|none      ... of the last one; or the base image only\n"
+    "  --memory every=Tms     ... of an exit every T milliseconds, and the last one\n"
+    "  --memory end|start     ... of the last one; of the start only\n"
+    "  --memory none          no memory (the default in async mode)\n"
     "\n"
     "when to stop (at the first that holds; also when the guest ends, and at Ctrl-C)\n"
     "  --exits N              after N exits\n"
@@ -48,7 +56,7 @@ static const char usage_text[] =
     "  --guest-name TEXT      name the guest in the recording\n"
     "  --keep                 leave the fork there, paused\n"
     "  --each-exit COMMAND    a shell command that gets a line `EXIT DOMAIN' on its input at each\n"
-    "                         exit, while the fork is held, and answers with a line\n"
+    "                         exit, while the guest is held, and answers with a line\n"
     "  --quiet                no progress, no summary\n"
     "  --json                 the summary as one JSON object on standard output";
 
@@ -80,6 +88,7 @@ struct arguments {
 /* ---- progress -------------------------------------------------------- */
 
 #define LINE_SECONDS 5.0
+#define MEMORY_EVERY_MAX_MS UINT64_C(86400000)
 
 static void show_progress(void *ctx, const struct xrw_record_progress *progress)
 {
@@ -143,6 +152,7 @@ enum option_id {
     OPT_PARENT = 256,
     OPT_DOMAIN,
     OPT_INTERRUPTS,
+    OPT_MODE,
     OPT_MEMORY,
     OPT_EXITS,
     OPT_SECONDS,
@@ -162,6 +172,7 @@ static const struct option long_options[] = {
     {"parent", required_argument, NULL, OPT_PARENT},
     {"domain", required_argument, NULL, OPT_DOMAIN},
     {"allow-interrupts", no_argument, NULL, OPT_INTERRUPTS},
+    {"mode", required_argument, NULL, OPT_MODE},
     {"memory", required_argument, NULL, OPT_MEMORY},
     {"exits", required_argument, NULL, OPT_EXITS},
     {"seconds", required_argument, NULL, OPT_SECONDS},
@@ -197,6 +208,25 @@ static int parse_seconds(const char *option, const char *text, double *seconds)
     return 0;
 }
 
+/* N exits, or T milliseconds. */
+static int parse_every(const char *text, struct xrw_record_options *options)
+{
+    char number[24];
+    size_t length = strlen(text);
+    uint64_t ms;
+
+    options->memory_every = options->memory_every_ns = 0;
+    if (length < 3 || length >= sizeof number || strcmp(text + length - 2, "ms") != 0)
+        return parse_positive("memory every", text, &options->memory_every);
+    (void)snprintf(number, sizeof number, "%.*s", (int)length - 2, text);
+    if (parse_positive("memory every", number, &ms))
+        return XRW_CLI_USAGE;
+    if (ms > MEMORY_EVERY_MAX_MS)
+        return xrw_cli_usage("record", "--memory every=%s is too long", text);
+    options->memory_every_ns = ms * 1000000;
+    return 0;
+}
+
 static int parse_memory(const char *text, struct xrw_record_options *options)
 {
     static const struct {
@@ -204,6 +234,7 @@ static int parse_memory(const char *text, struct xrw_record_options *options)
         enum xrw_record_memory memory;
     } names[] = {{"exit", XRW_RECORD_MEMORY_EXIT},
                  {"end", XRW_RECORD_MEMORY_END},
+                 {"start", XRW_RECORD_MEMORY_START},
                  {"none", XRW_RECORD_MEMORY_NONE}};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -213,8 +244,19 @@ static int parse_memory(const char *text, struct xrw_record_options *options)
         }
     options->memory = XRW_RECORD_MEMORY_EVERY;
     if (!strncmp(text, "every=", 6))
-        return parse_positive("memory every", text + 6, &options->memory_every);
-    return xrw_cli_usage("record", "--memory takes exit, every=N, end or none, not %s", text);
+        return parse_every(text + 6, options);
+    return xrw_cli_usage(
+        "record", "--memory takes exit, every=N, every=Tms, end, start or none, not %s", text);
+}
+
+static int parse_mode(const char *text, struct xrw_record_options *options)
+{
+    for (int mode = 0; mode < XRW_RECORD_MODES; mode++)
+        if (!strcmp(text, xrw_record_mode_names[mode])) {
+            options->mode = mode;
+            return 0;
+        }
+    return xrw_cli_usage("record", "--mode takes auto, pause, async or sync, not %s", text);
 }
 
 static int parse_rip(const char *text, struct xrw_record_options *options)
@@ -242,6 +284,8 @@ static int parse_value(int id, const char *value, struct xrw_record_options *o)
         return xrw_cli_domain("record", value, &o->parent);
     case OPT_DOMAIN:
         return xrw_cli_domain("record", value, &o->fork);
+    case OPT_MODE:
+        return parse_mode(value, o);
     case OPT_MEMORY:
         return parse_memory(value, o);
     case OPT_EXITS:

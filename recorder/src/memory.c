@@ -98,6 +98,11 @@ uint64_t memory_private_pages(const struct memory *m)
     return m->private_count;
 }
 
+const struct ram *memory_ram(const struct memory *m)
+{
+    return &m->ram;
+}
+
 static struct slot *find(const struct memory *m, xrw_gfn gfn)
 {
     size_t index = gfn_map_find(&m->by_gfn, gfn);
@@ -365,7 +370,7 @@ static int count_unexplained(struct memory *m, uint64_t *unexplained)
     return rc;
 }
 
-int memory_base(struct memory *m, source_page page, void *page_ctx, struct xrw_error *err)
+int memory_find(struct memory *m, struct xrw_error *err)
 {
     int rc = ram_find(&m->ram, m->ops, m->ctx);
 
@@ -373,9 +378,13 @@ int memory_base(struct memory *m, source_page page, void *page_ctx, struct xrw_e
         rc = look_at_all(m);
     if (!rc)
         rc = count_unexplained(m, &m->unexplained);
-    if (rc)
-        return xrw_error_set(err, rc, "cannot find the guest's memory: %s", strerror(-rc));
-    rc = base(m, page, page_ctx, err);
+    return rc ? xrw_error_set(err, rc, "cannot find the guest's memory: %s", strerror(-rc)) : 0;
+}
+
+int memory_base(struct memory *m, source_page page, void *page_ctx, struct xrw_error *err)
+{
+    int rc = base(m, page, page_ctx, err);
+
     if (rc && err && !err->text[0])
         return xrw_error_set(err, rc, "cannot read the guest's memory: %s", strerror(-rc));
     return rc;
@@ -424,6 +433,20 @@ int memory_exit(struct memory *m, const struct xrw_exit *exit, struct xrw_error 
 {
     int rc = learn(m, exit);
 
+    return rc ? cannot_follow(rc, err) : 0;
+}
+
+/* Frames may have been exchanged without a word: all are mapped anew. */
+int memory_catch_up(struct memory *m, struct xrw_error *err)
+{
+    int rc = look_at_tables(m);
+
+    if (!rc)
+        rc = regroup(m, true);
+    if (!rc)
+        rc = look_at_all(m);
+    if (!rc)
+        rc = count_unexplained(m, &m->unexplained);
     return rc ? cannot_follow(rc, err) : 0;
 }
 

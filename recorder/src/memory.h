@@ -35,6 +35,7 @@ struct memory_ops {
 };
 
 struct memory;
+struct ram;
 
 /* ops must outlive it.  0 or -ENOMEM. */
 int memory_create(struct memory **out, const struct memory_ops *ops, void *ctx);
@@ -42,11 +43,17 @@ int memory_create(struct memory **out, const struct memory_ops *ops, void *ctx);
 /* Unmaps everything; to be called before the fork is destroyed or reset.  NULL is allowed. */
 void memory_destroy(struct memory *memory);
 
-/* Find the RAM, and give every page of it to page() as the fork has it.  Once, first. */
+/* Find the RAM, and the pages that are private from the beginning.  Once, first. */
+int memory_find(struct memory *memory, struct xrw_error *err);
+
+/* Give every page of it to page() as the fork has it.  Once, before it runs. */
 int memory_base(struct memory *memory, source_page page, void *page_ctx, struct xrw_error *err);
 
 /* Take notice of an exit at which the fork is held: of the pages that it made private. */
 int memory_exit(struct memory *memory, const struct xrw_exit *exit, struct xrw_error *err);
+
+/* The same after any number of exits of which it took no notice. */
+int memory_catch_up(struct memory *memory, struct xrw_error *err);
 
 /* Give every page that changed, or became private, since the last call to page(); also a page table
  * once that is watched from now on, changed or not. */
@@ -58,6 +65,9 @@ int memory_read(struct memory *memory, xrw_gpa gpa, void *buf, size_t bytes);
 /* The same for an entry of a page table that the guest uses: the table is watched from then on,
  * see memory.c. */
 int memory_read_table(struct memory *memory, xrw_gpa gpa, void *buf, size_t bytes);
+
+/* Its RAM, as memory_find() found it. */
+const struct ram *memory_ram(const struct memory *memory);
 
 /* Pages private to the fork, as far as they are RAM of the guest. */
 uint64_t memory_private_pages(const struct memory *memory);

@@ -18,6 +18,7 @@
 #define POLL_MS 100u          /* how often to look for an interrupt when no exit comes */
 #define COMMIT_NS 1000000000u /* a commit at the latest after so long without an exit */
 #define PROGRESS_NS 1000000000u
+#define LAST_EXIT_NS 1000000000u /* so long an exit is waited for to end at */
 
 struct pipeline {
     const struct xrw_record_options *options;
@@ -26,13 +27,17 @@ struct pipeline {
     struct sites *sites;
     struct hook hook;
     struct xrw_run run;
-    struct xrw_exit exit;
-    uint8_t fxsave[XRW_FXSAVE_BYTES], last_fxsave[XRW_FXSAVE_BYTES];
+    enum xrw_record_memory memory; /* as asked for, or the mode's default */
+    struct source_exit at;         /* the last exit */
+    uint8_t last_fxsave[XRW_FXSAVE_BYTES];
     bool have_fxsave;
+    bool holds_always;
     bool begun;           /* the run is in the store */
     bool running;         /* pages belong to exits, not to the base image */
     bool quiet;           /* the guest has not run since the last exit */
+    bool given_up;        /* it does not come to a further exit */
     xrw_exit_id in_frame; /* the last exit of which all memory was taken */
+    uint64_t in_frame_ns;
     uint64_t started_ns, last_exit_ns, last_commit_ns, last_progress_ns;
     uint64_t uncommitted, unheld, base_pages;
 };
@@ -94,8 +99,17 @@ static int add_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool private,
         if (stop_interrupted(p->options))
             return xrw_error_set(err, -EINTR, "interrupted before the guest ran");
     }
-    return xrw_store_add_page(p->store, p->run.id, gfn, p->running ? p->exit.id : 0, page, force,
+    return xrw_store_add_page(p->store, p->run.id, gfn, p->running ? p->at.exit.id : 0, page, force,
                               err);
+}
+
+static int add_whole_context(struct pipeline *p, xrw_exit_id exit, struct xrw_error *err)
+{
+    const void *data;
+    size_t bytes;
+    int rc = p->source.ops->context(p->source.ctx, &data, &bytes, err);
+
+    return rc ? rc : xrw_store_add_context(p->store, p->run.id, exit, 0, "hvm", data, bytes, err);
 }
 
 static int take_memory(struct pipeline *p, struct xrw_error *err)
@@ -103,26 +117,46 @@ static int take_memory(struct pipeline *p, struct xrw_error *err)
     int rc = p->source.ops->memory(p->source.ctx, add_page, p, err);
 
     if (!rc && p->run.memory == XRW_MEMORY_FRAMES)
-        rc = xrw_store_add_memory_frame(p->store, p->run.id, p->exit.id, err);
-    if (!rc)
-        p->in_frame = p->exit.id;
-    return rc;
+        rc = xrw_store_add_memory_frame(p->store, p->run.id, p->at.exit.id, err);
+    /* The registers of other exits do not add up to it. */
+    if (!rc && !p->holds_always)
+        rc = add_whole_context(p, p->at.exit.id, err);
+    if (rc)
+        return rc;
+    p->in_frame = p->at.exit.id;
+    p->in_frame_ns = now_ns(p);
+    return 0;
 }
 
+/* In how many exits memory is to be taken next; 0: at none that is known of. */
+static uint64_t frame_in(const struct pipeline *p)
+{
+    uint64_t last = p->run.last_exit, every = p->options->memory_every, in = 0;
+
+    if (p->run.memory == XRW_MEMORY_NONE)
+        return 0;
+    if (p->run.stop[0] || p->memory == XRW_RECORD_MEMORY_EXIT)
+        return 1;
+    if (p->memory == XRW_RECORD_MEMORY_EVERY && every)
+        /* One may be overdue: the guest could not be held there. */
+        in = last / every > p->in_frame / every ? 1 : every - last % every;
+    else if (p->memory == XRW_RECORD_MEMORY_EVERY)
+        in = now_ns(p) - p->in_frame_ns >= p->options->memory_every_ns;
+    if (p->options->max_exits > last && (!in || p->options->max_exits - last < in))
+        in = p->options->max_exits - last;
+    return in;
+}
+
+/* What is asked of the source. */
+static uint64_t hold_in(const struct pipeline *p)
+{
+    return p->holds_always ? 0 : frame_in(p);
+}
+
+/* Asked of an exit that is not added yet. */
 static bool wants_memory(const struct pipeline *p)
 {
-    if (!p->exit.has_after)
-        return false; /* the guest runs on: nothing read now would be of this exit */
-    switch (p->options->memory) {
-    case XRW_RECORD_MEMORY_EXIT:
-        return true;
-    case XRW_RECORD_MEMORY_EVERY:
-        return p->exit.id % p->options->memory_every == 0 || p->run.stop[0];
-    case XRW_RECORD_MEMORY_END:
-        return p->run.stop[0];
-    default:
-        return false;
-    }
+    return p->at.held && frame_in(p) == 1;
 }
 
 /* Recording ended between two exits; the last one may still be what the guest stands at. */
@@ -140,13 +174,13 @@ static int take_last_memory(struct pipeline *p, struct xrw_error *err)
 
 static int add_fxsave(struct pipeline *p, struct xrw_error *err)
 {
-    if (!p->exit.has_after ||
-        (p->have_fxsave && !memcmp(p->fxsave, p->last_fxsave, sizeof p->fxsave)))
+    if (!p->at.has_fxsave ||
+        (p->have_fxsave && !memcmp(p->at.fxsave, p->last_fxsave, sizeof p->last_fxsave)))
         return 0;
-    memcpy(p->last_fxsave, p->fxsave, sizeof p->fxsave);
+    memcpy(p->last_fxsave, p->at.fxsave, sizeof p->last_fxsave);
     p->have_fxsave = true;
-    return xrw_store_add_context(p->store, p->run.id, p->exit.id, p->exit.vcpu, "fxsave", p->fxsave,
-                                 sizeof p->fxsave, err);
+    return xrw_store_add_context(p->store, p->run.id, p->at.exit.id, p->at.exit.vcpu, "fxsave",
+                                 p->at.fxsave, sizeof p->at.fxsave, err);
 }
 
 /* The store commits by itself while exits come. */
@@ -163,57 +197,78 @@ static int commit_when_idle(struct pipeline *p, struct xrw_error *err)
 
 static int tell_hook(struct pipeline *p, struct xrw_error *err)
 {
-    int rc = hook_tell(&p->hook, p->exit.id, p->source.ops->domain(p->source.ctx),
-                       p->options->interrupted, err);
+    int rc;
 
+    if (!p->at.held)
+        return 0;
+    rc = hook_tell(&p->hook, p->at.exit.id, p->source.ops->domain(p->source.ctx),
+                   p->options->interrupted, err);
     if (rc != -EINTR)
         return rc;
-    p->quiet = p->exit.has_after; /* it is held at this exit still */
     stop_because(&p->run, "interrupted", "interrupted by a signal");
     return 0;
 }
 
+/* A stop that came before this exit holds: it is recorded only to end where memory can be taken. */
+static void look_for_stop(struct pipeline *p, const struct xrw_exit *exit)
+{
+    if (!p->run.stop[0])
+        stop_at_exit(&p->run, p->options, exit, p->last_exit_ns - p->started_ns);
+    if (!p->run.stop[0] && p->at.final)
+        stop_because(&p->run, "one-exit", "sync mode holds the guest at its first own exit");
+}
+
 static int record_exit(struct pipeline *p, struct xrw_error *err)
 {
+    struct xrw_exit *exit = &p->at.exit;
     int rc;
 
     p->last_exit_ns = now_ns(p);
-    p->exit.id = p->run.last_exit + 1;
-    p->exit.run = p->run.id;
-    p->quiet = false;
-    p->unheld += !p->exit.has_after;
-    xrw_exit_set(&p->exit, XRW_EXIT_time_ns, p->last_exit_ns - p->started_ns);
-    stop_at_exit(&p->run, p->options, &p->exit, p->last_exit_ns - p->started_ns);
-    rc = sites_note(p->sites, &p->source, p->store, &p->exit, err);
+    exit->id = p->run.last_exit + 1;
+    exit->run = p->run.id;
+    p->quiet = p->at.held;
+    p->unheld += !p->at.held;
+    xrw_exit_set(exit, XRW_EXIT_time_ns, p->last_exit_ns - p->started_ns);
+    look_for_stop(p, exit);
+    rc = p->at.held ? sites_note(p->sites, &p->source, p->store, exit, err) : 0;
     if (!rc && wants_memory(p))
         rc = take_memory(p, err);
     if (!rc)
         rc = add_fxsave(p, err);
     if (!rc)
-        rc = xrw_store_add_exit(p->store, &p->exit, err);
+        rc = xrw_store_add_exit(p->store, exit, err);
     if (rc)
         return rc;
-    p->run.last_exit = p->exit.id;
+    p->run.last_exit = exit->id;
     p->uncommitted++;
     return tell_hook(p, err);
 }
 
+/* Whether to end: not before memory was taken that is wanted at the end, if the guest comes to an
+ * exit at which it can be. */
+static bool is_done(const struct pipeline *p)
+{
+    return p->run.stop[0] && (p->holds_always || p->run.memory != XRW_MEMORY_FRAMES ||
+                              p->in_frame == p->run.last_exit);
+}
+
 static int take_outcome(struct pipeline *p, int outcome, struct xrw_error *err)
 {
-    int rc;
-
     switch (outcome) {
     case SOURCE_EXIT:
-        rc = record_exit(p, err);
-        return rc || p->run.stop[0] ? rc : p->source.ops->resume(p->source.ctx, err);
+        return record_exit(p, err);
     case SOURCE_ENDED:
         p->quiet = true;
-        stop_because(&p->run, "guest-end", p->source.ops->end_text(p->source.ctx));
+        if (!p->run.stop[0])
+            stop_because(&p->run, "guest-end", p->source.ops->end_text(p->source.ctx));
+        p->given_up = true;
         return 0;
     default:
         p->quiet = outcome == SOURCE_IDLE;
-        stop_without_exit(&p->run, p->options, p->quiet, now_ns(p) - p->started_ns,
-                          now_ns(p) - p->last_exit_ns);
+        if (!p->run.stop[0])
+            stop_without_exit(&p->run, p->options, p->quiet, now_ns(p) - p->started_ns,
+                              now_ns(p) - p->last_exit_ns);
+        p->given_up = p->run.stop[0] && (p->quiet || now_ns(p) - p->last_exit_ns >= LAST_EXIT_NS);
         return 0;
     }
 }
@@ -222,27 +277,20 @@ static int record_exits(struct pipeline *p, struct xrw_error *err)
 {
     int rc = 0;
 
-    while (!rc && !p->run.stop[0]) {
-        int outcome = p->source.ops->next(p->source.ctx, POLL_MS, &p->exit, p->fxsave, err);
+    while (!rc) {
+        int outcome = p->source.ops->next(p->source.ctx, POLL_MS, hold_in(p), &p->at, err);
 
         rc = outcome < 0 ? outcome : take_outcome(p, outcome, err);
-        if (!rc && outcome != SOURCE_EXIT)
-            rc = commit_when_idle(p, err);
+        if (rc || is_done(p) || p->given_up)
+            break;
+        rc = outcome == SOURCE_EXIT ? p->source.ops->resume(p->source.ctx, err)
+                                    : commit_when_idle(p, err);
         show_progress(p);
     }
     return rc ? rc : take_last_memory(p, err);
 }
 
 /* ---- begin and end --------------------------------------------------- */
-
-static int add_whole_context(struct pipeline *p, xrw_exit_id exit, struct xrw_error *err)
-{
-    const void *data;
-    size_t bytes;
-    int rc = p->source.ops->context(p->source.ctx, &data, &bytes, err);
-
-    return rc ? rc : xrw_store_add_context(p->store, p->run.id, exit, 0, "hvm", data, bytes, err);
-}
 
 static int set_one_meta(void *ctx, const char *key, const char *value, struct xrw_error *err)
 {
@@ -292,20 +340,33 @@ static int create_store(struct pipeline *p, struct xrw_error *err)
     return xrw_store_create(&p->store, p->options->path, err);
 }
 
-static int begin(struct pipeline *p, struct xrw_error *err)
+static void choose_memory(struct pipeline *p)
 {
     static const enum xrw_memory_policy policies[] = {
-        [XRW_RECORD_MEMORY_EXIT] = XRW_MEMORY_EXIT,
-        [XRW_RECORD_MEMORY_EVERY] = XRW_MEMORY_FRAMES,
-        [XRW_RECORD_MEMORY_END] = XRW_MEMORY_FRAMES,
+        [XRW_RECORD_MEMORY_EXIT] = XRW_MEMORY_EXIT,  [XRW_RECORD_MEMORY_EVERY] = XRW_MEMORY_FRAMES,
+        [XRW_RECORD_MEMORY_END] = XRW_MEMORY_FRAMES, [XRW_RECORD_MEMORY_START] = XRW_MEMORY_NONE,
         [XRW_RECORD_MEMORY_NONE] = XRW_MEMORY_NONE,
     };
+
+    p->holds_always = p->source.ops->holds_always(p->source.ctx);
+    p->memory = p->options->memory;
+    if (p->memory == XRW_RECORD_MEMORY_DEFAULT)
+        p->memory = p->holds_always ? XRW_RECORD_MEMORY_EXIT : XRW_RECORD_MEMORY_NONE;
+    p->run.memory = policies[p->memory];
+    /* It is held nearly always when asked to be: exact where it was. */
+    if (!p->holds_always && p->run.memory == XRW_MEMORY_EXIT)
+        p->run.memory = XRW_MEMORY_FRAMES;
+}
+
+static int begin(struct pipeline *p, struct xrw_error *err)
+{
     int rc;
 
     p->started_ns = p->last_progress_ns = now_ns(p);
     rc = p->source.ops->start(p->source.ctx, &p->run, err);
+    if (!rc)
+        choose_memory(p);
     p->run.id = 1;
-    p->run.memory = policies[p->options->memory];
     p->run.first_exit = 1;
     p->run.start_unix_ns = wall_clock_ns();
     if (!rc)
@@ -317,7 +378,7 @@ static int begin(struct pipeline *p, struct xrw_error *err)
     p->begun = !rc;
     if (!rc)
         rc = add_whole_context(p, 0, err);
-    if (!rc)
+    if (!rc && p->memory != XRW_RECORD_MEMORY_NONE)
         rc = p->source.ops->base(p->source.ctx, add_page, p, err);
     return rc ? rc : xrw_store_commit(p->store, err);
 }
@@ -346,12 +407,13 @@ static int record(struct pipeline *p, struct xrw_error *err)
     if (!rc && p->options->each_exit)
         rc = hook_start(&p->hook, p->options->each_exit, err);
     p->started_ns = p->last_exit_ns = p->last_commit_ns = p->last_progress_ns = now_ns(p);
+    p->in_frame_ns = p->started_ns;
     p->running = true;
     if (!rc)
         rc = p->source.ops->go(p->source.ctx, err);
     if (!rc)
         rc = record_exits(p, err);
-    if (!rc && p->run.last_exit)
+    if (!rc && p->run.last_exit && p->quiet && (p->holds_always || p->in_frame != p->run.last_exit))
         rc = add_whole_context(p, p->run.last_exit, err);
     return rc ? rc : end(p, err);
 }
@@ -366,7 +428,7 @@ static void tell_unheld(const struct pipeline *p)
 {
     char text[160];
 
-    if (!p->unheld)
+    if (!p->unheld || !p->holds_always)
         return;
     (void)snprintf(text, sizeof text,
                    "%" PRIu64 " exits could not be held (code in real mode that is emulated): "

@@ -25,23 +25,41 @@ static struct header *header(const struct ring *ring)
     return ring->page;
 }
 
-static uint8_t *slot(const struct ring *ring, uint32_t index)
+static uint8_t *slot(const struct ring *ring, uint32_t number)
 {
     return (uint8_t *)ring->page + HEADER_BYTES +
-           (size_t)(index % RING_SLOTS) * ring->request_bytes;
+           (size_t)(number % RING_SLOTS) * ring->layout->request_bytes;
 }
 
-void ring_init(struct ring *ring, void *page, size_t request_bytes)
+void ring_init(struct ring *ring, void *page, const struct ring_layout *layouts, size_t count)
 {
-    *ring = (struct ring){.page = page, .request_bytes = request_bytes};
+    *ring = (struct ring){.page = page, .layouts = layouts, .layout_count = count};
     memset(page, 0, XRW_PAGE_BYTES);
     atomic_store(&header(ring)->req_event, 1);
     atomic_store(&header(ring)->rsp_event, 1);
 }
 
-bool ring_pending(const struct ring *ring)
+uint32_t ring_unanswered(const struct ring *ring)
 {
-    return ring->answered != ring->consumed;
+    return ring->consumed - ring->answered;
+}
+
+/* The size of a request decides where the second one is; all begin with the version. */
+static int find_layout(struct ring *ring, struct xrw_error *err)
+{
+    uint32_t version;
+
+    memcpy(&version, (const uint8_t *)ring->page + HEADER_BYTES, sizeof version);
+    for (size_t i = 0; i < ring->layout_count; i++)
+        if (ring->layouts[i].version == version) {
+            ring->layout = &ring->layouts[i];
+            return 0;
+        }
+    return xrw_error_set(err, -EUCLEAN,
+                         "Xen sends events of version %" PRIu32
+                         ", which this program does not know\n"
+                         "use the xenrewind that came with the patches of this Xen",
+                         version);
 }
 
 int ring_take(struct ring *ring, struct xrw_error *err)
@@ -49,34 +67,51 @@ int ring_take(struct ring *ring, struct xrw_error *err)
     uint32_t produced = atomic_load_explicit(&header(ring)->req_prod, memory_order_acquire);
     uint32_t waiting = produced - ring->consumed;
 
-    if (ring_pending(ring))
-        return xrw_error_set(err, -EBUSY, "the event before has not been answered");
     if (waiting == 0)
         return 0;
-    if (waiting > RING_SLOTS)
+    if (waiting > RING_SLOTS || waiting + ring_unanswered(ring) > RING_SLOTS)
         return xrw_error_set(err, -EUCLEAN,
                              "the event ring makes no sense: %" PRIu32 " requests in %u slots",
-                             waiting, RING_SLOTS);
-    /* Copied before it is looked at: the page is shared memory. */
-    memcpy(ring->request, slot(ring, ring->consumed), ring->request_bytes);
-    ring->consumed++;
+                             waiting + ring_unanswered(ring), RING_SLOTS);
+    if (!ring->layout) {
+        int rc = find_layout(ring, err);
+
+        if (rc)
+            return rc;
+    }
+    /* Copied before they are looked at: the page is shared memory. */
+    for (uint32_t i = 0; i < waiting; i++, ring->consumed++)
+        memcpy(ring->requests[ring->consumed % RING_SLOTS], slot(ring, ring->consumed),
+               ring->layout->request_bytes);
     atomic_store_explicit(&header(ring)->req_event, ring->consumed + 1, memory_order_seq_cst);
-    return 1;
+    return (int)waiting;
 }
 
-bool ring_respond(struct ring *ring)
+const uint8_t *ring_request(const struct ring *ring, uint32_t number)
 {
+    return ring->requests[number % RING_SLOTS];
+}
+
+/* Version, reason and vCPU go back as they came; of the flags only the one that releases the vCPU:
+ * the others ask for something. */
+static void put_response(struct ring *ring, uint32_t number)
+{
+    uint8_t *response = slot(ring, number);
     uint32_t flags;
 
-    if (!ring_pending(ring))
-        return false;
-    /* Version, reason and vCPU go back as they came; of the flags only the one that releases the
-     * vCPU: the others ask for something. */
-    memcpy(&flags, ring->request + FLAGS_OFFSET, sizeof flags);
+    memcpy(response, ring_request(ring, number), ring->layout->request_bytes);
+    memcpy(&flags, response + FLAGS_OFFSET, sizeof flags);
     flags &= FLAG_VCPU_PAUSED;
-    memcpy(ring->request + FLAGS_OFFSET, &flags, sizeof flags);
-    memcpy(slot(ring, ring->answered), ring->request, ring->request_bytes);
-    ring->answered++;
-    atomic_store_explicit(&header(ring)->rsp_prod, ring->answered, memory_order_release);
-    return true;
+    memcpy(response + FLAGS_OFFSET, &flags, sizeof flags);
+}
+
+uint32_t ring_answer(struct ring *ring, uint32_t n)
+{
+    if (n > ring_unanswered(ring))
+        n = ring_unanswered(ring);
+    for (uint32_t i = 0; i < n; i++)
+        put_response(ring, ring->answered++);
+    if (n)
+        atomic_store_explicit(&header(ring)->rsp_prod, ring->answered, memory_order_release);
+    return n;
 }

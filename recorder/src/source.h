@@ -2,9 +2,9 @@
 /*
  * Where exits come from.  The pipeline sees this table only: Xen fills it, and a fake for fault
  * injection in the tests.  Order of calls: start; meta, context, base, go; then for each exit next,
- * read_table, read_physical, memory, resume; context; stop, in every case once start was called,
- * whether it succeeded or not.  All functions are there; they return 0 or a negative errno, with
- * err set, unless said otherwise.
+ * read_table, read_physical, memory, context, resume; context; stop, in every case once start was
+ * called, whether it succeeded or not.  All functions are there; they return 0 or a negative errno,
+ * with err set, unless said otherwise.
  */
 #ifndef XRW_RECORDER_SOURCE_H
 #define XRW_RECORDER_SOURCE_H
@@ -33,6 +33,15 @@ enum {
     SOURCE_ENDED, /* the guest shut down or crashed; it has not run since the last exit */
 };
 
+/* An exit, and how the guest stands at it. */
+struct source_exit {
+    struct xrw_exit exit; /* but id and run */
+    bool held;  /* the guest stands still: its memory and context are those of this exit */
+    bool final; /* the guest cannot go on from here */
+    bool has_fxsave;
+    uint8_t fxsave[XRW_FXSAVE_BYTES];
+};
+
 struct source_ops {
     size_t size; /* of this table */
 
@@ -48,11 +57,14 @@ struct source_ops {
     /* Let the guest run for the first time. */
     int (*go)(void *ctx, struct xrw_error *err);
 
+    /* Whether the guest is held at every exit, so far as it can be; else where it is asked for. */
+    bool (*holds_always)(void *ctx);
+
     /*
-     * Wait up to timeout_ms for an exit: SOURCE_EXIT with *exit (but id and run) and the FXSAVE
-     * image; the guest is held then, unless the exit has no state after it.
+     * Wait up to timeout_ms for an exit: SOURCE_EXIT with *out.  hold_in: the guest is to be held
+     * at the so manieth exit from this one on, or soon after; 0: it need not be.
      */
-    int (*next)(void *ctx, unsigned timeout_ms, struct xrw_exit *exit, uint8_t *fxsave,
+    int (*next)(void *ctx, unsigned timeout_ms, uint64_t hold_in, struct source_exit *out,
                 struct xrw_error *err);
 
     /* Give every page that changed since the last call (or base) to page(). */

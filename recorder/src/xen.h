@@ -49,8 +49,8 @@ void xen_unmap(struct xen_calls *xen, const uint8_t *pages, size_t n);
 
 /* ---- the fork (xen_fork.c) -------------------------------------------- */
 
-/* Check that a domain can be recorded, and forked if it is the parent. */
-int xen_check_domain(struct xen_calls *xen, uint32_t domain, bool parent, xc_domaininfo_t *info,
+/* Check that a domain is of a kind that can be recorded and forked. */
+int xen_check_domain(struct xen_calls *xen, uint32_t domain, xc_domaininfo_t *info,
                      struct xrw_error *err);
 
 /* Make a fork of it, paused. */
@@ -65,6 +65,42 @@ void xen_own_fork(struct xen_calls *xen, uint32_t fork, const struct fork_owner 
 /* The forks that recorders made and that are there, at most max; returns their number. */
 size_t xen_list_forks(struct xen_calls *xen, struct xrw_fork *forks, size_t max);
 
+/* ---- the domain that is recorded (xen_target.c) ----------------------- */
+
+struct xen_target {
+    struct xen_calls *xen;
+    const struct xrw_record_options *options;
+    uint32_t domain; /* 0: none */
+    uint32_t parent; /* the domain itself if it is not known */
+    uint32_t vcpus;
+    bool made_fork;
+    bool is_fork;    /* as far as is known */
+    bool was_paused; /* a domain that was there, when we came */
+    bool paused;     /* by us, or so when we came */
+    bool claimed;    /* a fork that was left over, by owner_before */
+    struct fork_owner owner_before;
+    char end[64]; /* how it ended, in words */
+};
+
+/* Make the fork, or take the domain that options name; it is paused then.  To be closed also if
+ * this fails. */
+int xen_target_open(struct xen_target *target, struct xen_calls *xen,
+                    const struct xrw_record_options *options, struct xrw_error *err);
+
+/* Pause it, if it is not; -errno.  Let it run. */
+int xen_target_pause(struct xen_target *target);
+int xen_target_go(struct xen_target *target, struct xrw_error *err);
+
+/* No exit came: SOURCE_TIMEOUT, SOURCE_IDLE, SOURCE_ENDED; -ESRCH if it is gone. */
+int xen_target_look(struct xen_target *target, struct xrw_error *err);
+
+/* Something failed: because the domain is being destroyed?  That fails in many ways, and shows only
+ * when Xen is done with it. */
+bool xen_target_is_going(struct xen_target *target);
+
+/* Remove the fork, or leave the domain as it was. */
+int xen_target_close(struct xen_target *target, struct xrw_error *err);
+
 /* ---- events (xen_monitor.c) ------------------------------------------- */
 
 struct xen_monitor {
@@ -76,13 +112,13 @@ struct xen_monitor {
     bool enabled; /* the VM-exit event is */
 };
 
-/* Have the exits of a paused domain sent, holding it at each. */
+/* Have the exits of a paused domain sent, in a mode of vmexit_abi.h. */
 int xen_monitor_open(struct xen_monitor *monitor, struct xen_calls *xen, uint32_t domain,
-                     struct xrw_error *err);
-/* 1 with monitor->ring.request, 0 on time-out, negative errno. */
-int xen_monitor_next(struct xen_monitor *monitor, unsigned timeout_ms, struct xrw_error *err);
-/* Answer the request that is pending, if one is. */
-int xen_monitor_respond(struct xen_monitor *monitor, struct xrw_error *err);
+                     unsigned event_mode, struct xrw_error *err);
+/* Take what is on the ring, waiting for it if nothing is: the number of requests, 0 on time-out. */
+int xen_monitor_take(struct xen_monitor *monitor, unsigned timeout_ms, struct xrw_error *err);
+/* Answer the oldest n requests that wait. */
+int xen_monitor_answer(struct xen_monitor *monitor, uint32_t n, struct xrw_error *err);
 /* The domain is to be paused.  Answers all that is there, and takes everything down. */
 void xen_monitor_close(struct xen_monitor *monitor, struct xen_calls *xen);
 
@@ -95,10 +131,14 @@ void xen_monitor_close(struct xen_monitor *monitor, struct xen_calls *xen);
 int xen_event_decode(const uint8_t *request, size_t bytes, struct xrw_exit *exit, bool *held,
                      struct xrw_error *err);
 
-/* Read the vCPU's registers into exit->after, and into exit->before those that the event lacks
- * and that handling this exit cannot have changed. */
-int xen_context_read(struct xen_calls *xen, uint32_t domain, struct xrw_exit *exit, uint8_t *fxsave,
+/* Read the vCPU's registers into the exit's `after', and into its `before' those that the event
+ * lacks and that handling this exit cannot have changed. */
+int xen_context_read(struct xen_calls *xen, uint32_t domain, struct source_exit *out,
                      struct xrw_error *err);
+
+/* The same of an exit that is not going to be handled: all of it is the state before. */
+int xen_context_read_before(struct xen_calls *xen, uint32_t domain, struct source_exit *out,
+                            struct xrw_error *err);
 
 /* ---- memory (xen_memory.c) -------------------------------------------- */
 
@@ -114,15 +154,37 @@ extern const struct memory_ops xen_memory_ops;
 int xen_memory_init(struct xen_memory *memory, struct xen_calls *xen, uint32_t fork,
                     uint32_t parent);
 
+/* Have n pages of a fork (at most RAM_BATCH) brought in from its parent, to be read or to be
+ * written; *all: it has them all. */
+int xen_bring_in(struct xen_calls *xen, uint32_t fork, xrw_gfn first, size_t n, bool write,
+                 bool *all);
+
+/* All of its RAM, to be written. */
+int xen_memory_bring_in_all(struct xen_memory *domains, struct memory *memory,
+                            struct xrw_error *err);
+
 /* ---- facts about host and guest (xen_facts.c) -------------------------- */
 
 /* What re-execution asks of the guest. */
 void xen_fitness(struct xen_calls *xen, uint32_t domain, struct fitness fitness[FITNESS_COUNT]);
 
 /* The same in words, for the recording. */
-void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, struct xrw_run *run);
+void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, bool pause_mode,
+                          struct xrw_run *run);
 
 int xen_describe_host(struct xen_calls *xen, source_meta set, void *set_ctx, struct xrw_error *err);
+
+/* ---- capture modes (xen_mode.c) ---------------------------------------- */
+
+struct xen_choice {
+    enum xrw_record_mode mode;
+    bool has_details; /* exits say more than stock Xen's */
+    char why[256];    /* worth telling; may be empty */
+};
+
+/* Check that the exits of a domain can be recorded in the mode that is wanted, or choose one. */
+int xen_choose_mode(struct xen_calls *xen, const struct xen_target *target,
+                    enum xrw_record_mode wanted, struct xen_choice *choice, struct xrw_error *err);
 
 /* ---- all together (xen_source.c) -------------------------------------- */
 

@@ -125,25 +125,50 @@ static bool may_have_changed(const struct xrw_exit *exit, enum xrw_register reg)
     }
 }
 
-int xen_context_read(struct xen_calls *xen, uint32_t domain, struct xrw_exit *exit, uint8_t *fxsave,
-                     struct xrw_error *err)
+/* The vCPU's registers and FXSAVE image; waits until it is off its processor. */
+static int read_cpu(struct xen_calls *xen, uint32_t domain, struct source_exit *out,
+                    struct xrw_registers *regs, struct xrw_error *err)
 {
     struct hvm_hw_cpu cpu;
 
-    if (xc_domain_hvm_getcontext_partial(xen->xch, domain, HVM_SAVE_CODE(CPU), (uint16_t)exit->vcpu,
-                                         &cpu, sizeof cpu))
+    if (xc_domain_hvm_getcontext_partial(xen->xch, domain, HVM_SAVE_CODE(CPU),
+                                         (uint16_t)out->exit.vcpu, &cpu, sizeof cpu))
         return xrw_error_set(err, -errno, "cannot read the registers of domain %" PRIu32 ": %s",
                              domain, strerror(errno));
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         uint64_t value = 0; /* little endian: shorter members fill the low bytes */
 
         memcpy(&value, (const uint8_t *)&cpu + places[i].offset, places[i].bytes);
-        xrw_registers_set(&exit->after, places[i].reg, value);
+        xrw_registers_set(regs, places[i].reg, value);
     }
-    memcpy(fxsave, cpu.fpu_regs, XRW_FXSAVE_BYTES);
+    memcpy(out->fxsave, cpu.fpu_regs, XRW_FXSAVE_BYTES);
+    out->has_fxsave = true;
+    return 0;
+}
+
+int xen_context_read(struct xen_calls *xen, uint32_t domain, struct source_exit *out,
+                     struct xrw_error *err)
+{
+    struct xrw_exit *exit = &out->exit;
+    int rc = read_cpu(xen, domain, out, &exit->after, err);
+
+    if (rc)
+        return rc;
     exit->has_after = true;
     for (int reg = 0; reg < XRW_REGISTER_COUNT; reg++)
         if (!exit->before.known[reg] && !may_have_changed(exit, reg))
             xrw_registers_set(&exit->before, reg, exit->after.value[reg]);
     return 0;
+}
+
+int xen_context_read_before(struct xen_calls *xen, uint32_t domain, struct source_exit *out,
+                            struct xrw_error *err)
+{
+    struct xrw_registers regs = {{0}, {0}};
+    int rc = read_cpu(xen, domain, out, &regs, err);
+
+    for (int reg = 0; reg < XRW_REGISTER_COUNT && !rc; reg++)
+        if (!out->exit.before.known[reg])
+            xrw_registers_set(&out->exit.before, reg, regs.value[reg]);
+    return rc;
 }

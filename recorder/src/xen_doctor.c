@@ -96,7 +96,7 @@ static enum parent_stage try_fork(struct xen_calls *xen, const xc_domaininfo_t *
 
     if (xen_fork(xen, parent, true, &fork, err))
         return PARENT_FORK;
-    if (xen_monitor_open(&monitor, xen, fork, err))
+    if (xen_monitor_open(&monitor, xen, fork, XRW_VMEXIT_MODE_PAUSE, err))
         stage = PARENT_MONITOR;
     else
         xen_monitor_close(&monitor, xen);
@@ -115,7 +115,7 @@ static void look_at_parent(struct xen_calls *xen, struct doctor_facts *f)
     uint64_t start;
 
     f->stage = PARENT_CHECK;
-    if (xen_check_domain(xen, f->parent, true, &info, &f->trouble))
+    if (xen_check_domain(xen, f->parent, &info, &f->trouble))
         return;
     f->parent_kib = info.tot_pages * (XRW_PAGE_BYTES / 1024);
     xen_fitness(xen, f->parent, f->fitness);

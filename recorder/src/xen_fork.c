@@ -1,32 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "xen.h"
 
-#include "vmexit_abi.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <xen/vm_event.h>
 
-static int check_event(struct xen_calls *xen, uint32_t domain, struct xrw_error *err)
-{
-    uint32_t caps = 0;
-
-    if (xc_monitor_get_capabilities(xen->xch, domain, &caps))
-        return xrw_error_set(err, -errno,
-                             "cannot ask Xen what it can monitor in domain %" PRIu32 ": %s", domain,
-                             strerror(errno));
-    if (!(caps & (1u << XEN_DOMCTL_MONITOR_EVENT_VMEXIT)))
-        return xrw_error_set(err, -EOPNOTSUPP,
-                             "this Xen has no VM-exit monitor event\nuse Xen 4.17 or later");
-    if (!(caps & XRW_MONITOR_CAP_VMEXIT_PAUSE))
-        return xrw_error_set(err, -EOPNOTSUPP,
-                             "this Xen cannot hold a vCPU after an exit (pause mode is missing)\n"
-                             "apply the patches of xen-patch/4.17 to it, as its README.md says");
-    return 0;
-}
-
-int xen_check_domain(struct xen_calls *xen, uint32_t domain, bool parent, xc_domaininfo_t *info,
+int xen_check_domain(struct xen_calls *xen, uint32_t domain, xc_domaininfo_t *info,
                      struct xrw_error *err)
 {
     int rc = xen_domain_info(xen, domain, info);
@@ -54,13 +33,12 @@ int xen_check_domain(struct xen_calls *xen, uint32_t domain, bool parent, xc_dom
                              domain);
     if (info->flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown))
         return xrw_error_set(err, -EINVAL, "domain %" PRIu32 " has ended", domain);
-    if (info->max_vcpu_id != 0)
+    if (info->max_vcpu_id >= RING_SLOTS)
         return xrw_error_set(err, -EINVAL,
                              "domain %" PRIu32 " has %" PRIu32 " vCPUs\n"
-                             "only guests with one vCPU can be recorded exactly",
-                             domain, info->max_vcpu_id + 1);
-    /* Forking is tried first: whether Xen has forks is only known then. */
-    return parent ? 0 : check_event(xen, domain, err);
+                             "guests with up to %u vCPUs can be recorded",
+                             domain, info->max_vcpu_id + 1, RING_SLOTS);
+    return 0;
 }
 
 static int fork_error(uint32_t parent, int code, struct xrw_error *err)
@@ -70,7 +48,7 @@ static int fork_error(uint32_t parent, int code, struct xrw_error *err)
         const char *text;
     } reasons[] = {
         {-ENOSYS, "this Xen has no VM forks\nbuild it with CONFIG_MEM_SHARING=y, as "
-                  "xen-patch/README.md says"},
+                  "xen-patch/README.md says, or record the domain itself: --domain ID"},
         {-EOPNOTSUPP, "Xen forks domains on Intel (VMX) hosts only\nrecord on such a host; "
                       "recordings can be replayed anywhere"},
         {-ENODEV, "hardware-assisted paging is off, and forks need it\nstart Xen with hap=1"},
@@ -114,11 +92,6 @@ int xen_fork(struct xen_calls *xen, const xc_domaininfo_t *parent, bool block_in
         code = -errno;
         (void)xc_domain_destroy(xen->xch, id);
         return fork_error(parent->domain, code, err);
-    }
-    code = check_event(xen, id, err);
-    if (code) {
-        (void)xc_domain_destroy(xen->xch, id);
-        return code;
     }
     *fork = id;
     return 0;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define PROBE_GFNS ((xrw_gfn)4096)
 
@@ -141,4 +142,44 @@ int xen_memory_init(struct xen_memory *m, struct xen_calls *xen, uint32_t fork, 
         rc = probe(m, gfn, top - gfn < RAM_BATCH ? (size_t)(top - gfn + 1) : RAM_BATCH, &found);
     m->parent_is_fork = found;
     return rc;
+}
+
+int xen_bring_in(struct xen_calls *xen, uint32_t fork, xrw_gfn first, size_t n, bool write,
+                 bool *all)
+{
+    xen_pfn_t pfns[RAM_BATCH];
+    int errs[RAM_BATCH];
+    void *pages;
+
+    if (n > RAM_BATCH)
+        return -EINVAL;
+    for (size_t i = 0; i < n; i++)
+        pfns[i] = first + i;
+    pages = xenforeignmemory_map(xen->fmem, fork, write ? PROT_READ | PROT_WRITE : PROT_READ, n,
+                                 pfns, errs);
+    *all = pages != NULL;
+    if (!pages)
+        return errno == EINVAL || errno == ENOENT ? 0 : -errno;
+    for (size_t i = 0; i < n; i++)
+        *all = *all && errs[i] == 0;
+    (void)xenforeignmemory_unmap(xen->fmem, pages, n);
+    return 0;
+}
+
+int xen_memory_bring_in_all(struct xen_memory *m, struct memory *memory, struct xrw_error *err)
+{
+    const struct ram *ram = memory_ram(memory);
+    int rc = 0;
+    bool all;
+
+    for (size_t i = 0; i < ram->count && !rc; i++)
+        for (size_t done = 0, n; done < ram->extents[i].count && !rc; done += n) {
+            n = ram->extents[i].count - done;
+            n = n < RAM_BATCH ? n : RAM_BATCH;
+            rc = xen_bring_in(m->xen, m->fork, ram->extents[i].first + done, n, true, &all);
+        }
+    if (!rc)
+        return memory_catch_up(memory, err);
+    return xrw_error_set(err, rc, "cannot bring the fork's memory in from its parent: %s",
+                         strerror(-rc));
 }

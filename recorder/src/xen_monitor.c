@@ -47,9 +47,10 @@ static int bind(struct xen_monitor *monitor, struct xen_calls *xen, uint32_t por
                          monitor->domain, strerror(errno));
 }
 
-static int enable_event(struct xen_monitor *monitor, struct xen_calls *xen, struct xrw_error *err)
+static int enable_event(struct xen_monitor *monitor, struct xen_calls *xen, unsigned event_mode,
+                        struct xrw_error *err)
 {
-    int rc = xen_vmexit_event(xen, monitor->domain, true, XRW_VMEXIT_MODE_PAUSE);
+    int rc = xen_vmexit_event(xen, monitor->domain, true, event_mode);
 
     monitor->enabled = !rc;
     if (rc)
@@ -59,8 +60,12 @@ static int enable_event(struct xen_monitor *monitor, struct xen_calls *xen, stru
 }
 
 int xen_monitor_open(struct xen_monitor *monitor, struct xen_calls *xen, uint32_t domain,
-                     struct xrw_error *err)
+                     unsigned event_mode, struct xrw_error *err)
 {
+    static const struct ring_layout layouts[] = {
+        {XRW_VM_EVENT_VERSION_STOCK, XRW_REQUEST_SIZE_STOCK},
+        {XRW_VM_EVENT_VERSION_PATCHED, XRW_REQUEST_SIZE_PATCHED},
+    };
     uint32_t port;
     int rc;
 
@@ -68,10 +73,10 @@ int xen_monitor_open(struct xen_monitor *monitor, struct xen_calls *xen, uint32_
     rc = enable_ring(monitor, xen, &port, err);
     if (rc)
         return rc;
-    ring_init(&monitor->ring, monitor->page, XRW_REQUEST_SIZE_PATCHED);
+    ring_init(&monitor->ring, monitor->page, layouts, sizeof layouts / sizeof *layouts);
     rc = bind(monitor, xen, port, err);
     if (!rc)
-        rc = enable_event(monitor, xen, err);
+        rc = enable_event(monitor, xen, event_mode, err);
     if (rc)
         xen_monitor_close(monitor, xen);
     return rc;
@@ -92,7 +97,7 @@ static int wait_for_event(struct xen_monitor *monitor, unsigned timeout_ms, stru
     return 0;
 }
 
-int xen_monitor_next(struct xen_monitor *monitor, unsigned timeout_ms, struct xrw_error *err)
+int xen_monitor_take(struct xen_monitor *monitor, unsigned timeout_ms, struct xrw_error *err)
 {
     int rc = ring_take(&monitor->ring, err);
 
@@ -102,9 +107,9 @@ int xen_monitor_next(struct xen_monitor *monitor, unsigned timeout_ms, struct xr
     return rc ? rc : ring_take(&monitor->ring, err);
 }
 
-int xen_monitor_respond(struct xen_monitor *monitor, struct xrw_error *err)
+int xen_monitor_answer(struct xen_monitor *monitor, uint32_t n, struct xrw_error *err)
 {
-    if (!ring_respond(&monitor->ring) ||
+    if (!ring_answer(&monitor->ring, n) ||
         !xenevtchn_notify(monitor->evtchn, (evtchn_port_t)monitor->port))
         return 0;
     return xrw_error_set(err, -errno, "cannot answer an event of domain %" PRIu32 ": %s",
@@ -117,9 +122,9 @@ void xen_monitor_close(struct xen_monitor *monitor, struct xen_calls *xen)
         (void)xen_vmexit_event(xen, monitor->domain, false, XRW_VMEXIT_MODE_ASYNC);
     if (monitor->port >= 0)
         do
-            if (xen_monitor_respond(monitor, NULL))
+            if (xen_monitor_answer(monitor, RING_SLOTS, NULL))
                 break;
-        while (ring_take(&monitor->ring, NULL) == 1);
+        while (ring_take(&monitor->ring, NULL) > 0);
     if (monitor->page) {
         (void)munmap(monitor->page, XRW_PAGE_BYTES);
         (void)xc_monitor_disable(xen->xch, monitor->domain);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The Xen source: a fork in pause mode, held at each exit until it has been looked at. */
-#include "vmexit_abi.h"
-#include "xen.h"
+/* The Xen source: a domain, its exits in one of the capture modes, and its memory. */
+#include "xen_source.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,29 +10,19 @@
 #include <time.h>
 
 #define LAST_LOOK_MS 20u
-#define GOING_LOOKS 50u
 
-struct xen_source {
-    const struct xrw_record_options *options;
-    struct xen_calls xen;
-    struct xen_monitor monitor;
-    struct xen_memory domains;
-    struct memory *memory;
-    uint32_t parent, fork;
-    bool made_fork;
-    bool was_paused; /* an existing fork, when we came */
-    bool paused;     /* by us, or so when we came */
-    bool claimed;    /* an existing fork that was left over, by owner_before */
-    struct fork_owner owner_before;
-    uint8_t *context;
-    char end[64];
+const char *const xrw_record_mode_names[XRW_RECORD_MODES] = {
+    [XRW_RECORD_MODE_AUTO] = "auto",
+    [XRW_RECORD_MODE_PAUSE] = "pause",
+    [XRW_RECORD_MODE_ASYNC] = "async",
+    [XRW_RECORD_MODE_SYNC] = "sync",
 };
 
 /* ---- start ----------------------------------------------------------- */
 
 static void notice(const struct xen_source *s, const char *text)
 {
-    if (s->options->notice)
+    if (s->options->notice && *text)
         s->options->notice(s->options->ctx, text);
 }
 
@@ -56,88 +45,55 @@ static void tell_left_overs(struct xen_source *s)
     notice(s, text);
 }
 
-static int domain_error(const char *doing, uint32_t domain, int code, struct xrw_error *err)
+static int choose_mode(struct xen_source *s, struct xrw_run *run, struct xrw_error *err)
 {
-    return xrw_error_set(err, code, "cannot %s domain %" PRIu32 ": %s", doing, domain,
-                         strerror(-code));
-}
-
-static int pause_fork(struct xen_source *s)
-{
-    if (s->paused)
-        return 0;
-    if (xc_domain_pause(s->xen.xch, s->fork))
-        return -errno;
-    s->paused = true;
-    return 0;
-}
-
-/*
- * A fork that was left over is not while we record it: it must not be removed under our hands.  The
- * event ring of its recorder, which is in our way, goes; the fork is paused, as that lets its vCPU
- * go on.
- */
-static void claim_fork(struct xen_source *s, const xc_domaininfo_t *info)
-{
-    struct fork_owner owner;
-
-    s->claimed =
-        fork_handle_read(info->handle, &s->owner_before) && fork_is_left_over(&s->owner_before);
-    if (!s->claimed)
-        return;
-    owner = fork_owner_self(s->owner_before.parent);
-    xen_own_fork(&s->xen, s->fork, &owner);
-    (void)xen_vmexit_event(&s->xen, s->fork, false, XRW_VMEXIT_MODE_ASYNC);
-    (void)xc_monitor_disable(s->xen.xch, s->fork);
-}
-
-static int make_fork(struct xen_source *s, struct xrw_error *err)
-{
-    xc_domaininfo_t info;
-    int rc = xen_check_domain(&s->xen, s->options->parent, true, &info, err);
+    static const struct xen_mode *const modes[XRW_RECORD_MODES] = {
+        [XRW_RECORD_MODE_PAUSE] = &xen_mode_pause,
+        [XRW_RECORD_MODE_ASYNC] = &xen_mode_async,
+        [XRW_RECORD_MODE_SYNC] = &xen_mode_sync,
+    };
+    struct xen_choice choice;
+    int rc = xen_choose_mode(&s->xen, &s->target, s->options->mode, &choice, err);
 
     if (rc)
         return rc;
-    s->parent = s->options->parent;
-    rc = xen_fork(&s->xen, &info, !s->options->allow_interrupts, &s->fork, err);
-    s->made_fork = s->paused = !rc;
-    return rc;
+    notice(s, choice.why);
+    s->mode = modes[choice.mode];
+    s->has_details = choice.has_details;
+    (void)snprintf(run->mode, sizeof run->mode, "%s", xrw_record_mode_names[choice.mode]);
+    return 0;
 }
 
-static int take_fork(struct xen_source *s, struct xrw_error *err)
+static bool wants_memory(const struct xen_source *s)
 {
-    xc_domaininfo_t info;
-    int rc = 0;
+    return s->mode->holds_always || (s->options->memory != XRW_RECORD_MEMORY_DEFAULT &&
+                                     s->options->memory != XRW_RECORD_MEMORY_NONE);
+}
 
-    /* Without its parent the fork has to be asked for all of its pages itself. */
-    s->parent = s->options->parent ? s->options->parent : s->options->fork;
-    if (s->options->parent)
-        rc = xen_check_domain(&s->xen, s->options->parent, true, &info, err);
-    if (!rc)
-        rc = xen_check_domain(&s->xen, s->options->fork, false, &info, err);
-    if (rc)
-        return rc;
-    s->fork = s->options->fork;
-    s->paused = s->was_paused = info.flags & XEN_DOMINF_paused;
-    rc = pause_fork(s);
-    if (rc)
-        return domain_error("pause", s->fork, rc, err);
-    claim_fork(s, &info);
-    return 0;
+/* In sync mode Xen does not bring a fork's pages in; and without details the exit does not say
+ * which one is missing. */
+static bool wants_all_pages(const struct xen_source *s)
+{
+    return s->mode == &xen_mode_sync && s->target.is_fork && !s->has_details;
 }
 
 static int open_memory(struct xen_source *s, struct xrw_error *err)
 {
-    int rc = xen_memory_init(&s->domains, &s->xen, s->fork, s->parent);
+    int rc;
 
+    if (!wants_memory(s))
+        return 0;
+    rc = xen_memory_init(&s->domains, &s->xen, s->target.domain, s->target.parent);
     if (!rc)
         rc = memory_create(&s->memory, &xen_memory_ops, &s->domains);
     if (rc)
-        return domain_error("look at the memory of", s->parent, rc, err);
-    if (s->domains.parent_is_fork && s->parent == s->fork)
+        return xrw_error_set(err, rc, "cannot look at the memory of domain %" PRIu32 ": %s",
+                             s->target.parent, strerror(-rc));
+    if (s->domains.parent_is_fork && s->target.parent == s->target.domain)
         notice(s, "all pages of the fork are brought in from its parent now, to be read\n"
                   "its first reads of them will cause no exits; --parent ID avoids that");
-    return 0;
+    rc = memory_find(s->memory, err);
+    return rc || !wants_all_pages(s) ? rc : xen_memory_bring_in_all(&s->domains, s->memory, err);
 }
 
 static int start(void *ctx, struct xrw_run *run, struct xrw_error *err)
@@ -146,20 +102,21 @@ static int start(void *ctx, struct xrw_run *run, struct xrw_error *err)
     int rc;
 
     tell_left_overs(s);
-    rc = s->options->fork ? take_fork(s, err) : make_fork(s, err);
+    rc = xen_target_open(&s->target, &s->xen, s->options, err);
     if (!rc)
-        rc = xen_monitor_open(&s->monitor, &s->xen, s->fork, err);
+        rc = choose_mode(s, run, err);
+    if (!rc)
+        rc = xen_monitor_open(&s->monitor, &s->xen, s->target.domain, s->mode->event_mode, err);
     if (!rc)
         rc = open_memory(s, err);
     if (rc)
         return rc;
     (void)snprintf(run->source, sizeof run->source, "xen");
-    (void)snprintf(run->mode, sizeof run->mode, "pause");
-    run->vcpus = 1;
-    run->interrupts = s->options->allow_interrupts || !s->made_fork;
-    run->domain = s->fork;
+    run->vcpus = s->target.vcpus;
+    run->interrupts = s->options->allow_interrupts || !s->target.made_fork;
+    run->domain = s->target.domain;
     run->parent = s->options->parent;
-    xen_describe_fitness(&s->xen, s->fork, run);
+    xen_describe_fitness(&s->xen, s->target.domain, s->mode == &xen_mode_pause, run);
     return 0;
 }
 
@@ -177,119 +134,106 @@ static int base(void *ctx, source_page page, void *page_ctx, struct xrw_error *e
     return memory_base(s->memory, page, page_ctx, err);
 }
 
+static bool holds_always(void *ctx)
+{
+    const struct xen_source *s = ctx;
+
+    return s->mode->holds_always;
+}
+
 static int go(void *ctx, struct xrw_error *err)
 {
     struct xen_source *s = ctx;
-    xc_domaininfo_t info;
 
-    if (xc_domain_unpause(s->xen.xch, s->fork))
-        return domain_error("start", s->fork, -errno, err);
-    s->paused = false;
-    if (!xen_domain_info(&s->xen, s->fork, &info) && info.flags & XEN_DOMINF_paused)
-        return xrw_error_set(err, -EBUSY,
-                             "domain %" PRIu32 " has been paused more than once\n"
-                             "let the others go first (`xl unpause %" PRIu32 "`)",
-                             s->fork, s->fork);
-    return 0;
+    return xen_target_go(&s->target, err);
 }
 
 /* ---- exits ----------------------------------------------------------- */
 
-static int describe_end(struct xen_source *s, uint32_t flags)
+/* One that someone else has enabled is not ours to record; it may hold its vCPU. */
+static int pass_over(struct xen_source *s, struct xrw_error *err)
 {
-    static const char *const codes[] = {
-        "powered off", "rebooted", "suspended", "crashed", "stopped by its watchdog",
-        "reset itself"};
-    unsigned code = flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
-
-    (void)snprintf(s->end, sizeof s->end, "the guest %s",
-                   code < sizeof codes / sizeof *codes ? codes[code] : "shut down");
-    return SOURCE_ENDED;
+    return xen_monitor_answer(&s->monitor, s->looked - s->monitor.ring.answered, err);
 }
 
-/* No exit came: what does the guest do? */
-static int look_at_domain(struct xen_source *s, struct xrw_error *err)
+int xen_source_event(struct xen_source *s, unsigned timeout_ms, struct source_exit *out, bool *held,
+                     struct xrw_error *err)
 {
-    xc_domaininfo_t info;
-    int rc = xen_domain_info(&s->xen, s->fork, &info);
+    const struct ring *ring = &s->monitor.ring;
+    int rc;
 
-    if (rc == -ESRCH || (!rc && info.flags & XEN_DOMINF_dying))
-        return xrw_error_set(err, -ESRCH, "domain %" PRIu32 " was destroyed by someone else",
-                             s->fork);
-    if (rc)
-        return domain_error("ask Xen about", s->fork, rc, err);
-    if (info.flags & XEN_DOMINF_shutdown)
-        return describe_end(s, info.flags);
-    return info.flags & XEN_DOMINF_blocked ? SOURCE_IDLE : SOURCE_TIMEOUT;
-}
-
-/* Something failed: because the domain is being destroyed?  That fails in many ways, and shows only
- * when Xen is done with it. */
-static bool is_going(struct xen_source *s)
-{
-    const struct timespec pause = {.tv_nsec = LAST_LOOK_MS * 1000000};
-
-    for (unsigned i = 0; i < GOING_LOOKS; i++) {
-        if (look_at_domain(s, NULL) == -ESRCH)
-            return true;
-        (void)nanosleep(&pause, NULL);
+    out->held = out->final = out->has_fxsave = false;
+    for (;;) {
+        rc = s->looked != ring->consumed ? 1 : xen_monitor_take(&s->monitor, timeout_ms, err);
+        if (rc <= 0)
+            return rc;
+        rc = xen_event_decode(ring_request(ring, s->looked), ring->layout->request_bytes,
+                              &out->exit, held, err);
+        s->looked++;
+        if (rc < 0)
+            return rc;
+        if (rc == 1)
+            break;
+        if ((int32_t)(s->looked - ring->answered) > 0)
+            rc = pass_over(s, err);
+        if (rc)
+            return rc;
     }
-    return false;
+    if (out->exit.vcpu >= s->target.vcpus)
+        return xrw_error_set(err, -EUCLEAN,
+                             "an event of vCPU %" PRIu32 ", of a guest that has %" PRIu32,
+                             out->exit.vcpu, s->target.vcpus);
+    return SOURCE_EXIT;
 }
 
-/* The next VM exit on the ring, in *exit: SOURCE_EXIT, SOURCE_TIMEOUT or an error. */
-static int next_event(struct xen_source *s, unsigned timeout_ms, struct xrw_exit *exit, bool *held,
-                      struct xrw_error *err)
+int xen_source_look(struct xen_source *s, const struct xrw_exit *exit, struct xrw_error *err)
 {
     int rc;
 
-    while ((rc = xen_monitor_next(&s->monitor, timeout_ms, err)) == 1) {
-        rc = xen_event_decode(s->monitor.ring.request, s->monitor.ring.request_bytes, exit, held,
-                              err);
-        if (rc)
-            break;
-        /* Of another kind, which someone has enabled: not ours to record. */
-        rc = xen_monitor_respond(&s->monitor, err);
-        if (rc)
-            break;
-    }
-    if (rc == 1 && exit->vcpu != 0)
-        rc = xrw_error_set(err, -EUCLEAN, "an event of vCPU %" PRIu32 ", of a guest that has one",
-                           exit->vcpu);
+    if (!s->memory)
+        return 0;
+    rc = s->behind ? memory_catch_up(s->memory, err) : memory_exit(s->memory, exit, err);
+    if (!rc)
+        s->behind = false;
     return rc;
 }
 
-static int next(void *ctx, unsigned timeout_ms, struct xrw_exit *exit, uint8_t *fxsave,
+int xen_source_unlook(struct xen_source *s, struct xrw_error *err)
+{
+    if (!s->stopped)
+        return 0;
+    s->stopped = false;
+    return xen_target_go(&s->target, err);
+}
+
+static int next(void *ctx, unsigned timeout_ms, uint64_t hold_in, struct source_exit *out,
                 struct xrw_error *err)
 {
     struct xen_source *s = ctx;
-    bool held = false;
-    int end, rc = next_event(s, timeout_ms, exit, &held, err);
+    int end, rc = s->mode->next(s, timeout_ms, hold_in, out, err);
 
     if (rc == SOURCE_TIMEOUT) {
-        end = look_at_domain(s, err);
+        end = xen_target_look(&s->target, err);
         /* Its last exit is sent only after it has ended. */
         rc = end == SOURCE_ENDED || end == SOURCE_IDLE
-                 ? next_event(s, LAST_LOOK_MS, exit, &held, err)
+                 ? s->mode->next(s, LAST_LOOK_MS, hold_in, out, err)
                  : SOURCE_TIMEOUT;
         if (rc == SOURCE_TIMEOUT)
             return end;
     }
-    if (rc < 0)
+    if (rc >= 0 || rc == -EUCLEAN)
         return rc;
-    /* This call waits until the vCPU is off its processor: the exit has been handled then. */
-    rc = held ? xen_context_read(&s->xen, s->fork, exit, fxsave, err) : 0;
-    if (!rc && held)
-        rc = memory_exit(s->memory, exit, err);
-    if (!rc)
-        return SOURCE_EXIT;
-    return is_going(s) ? look_at_domain(s, err) : rc;
+    return xen_target_is_going(&s->target) ? xen_target_look(&s->target, err) : rc;
 }
 
 static int memory(void *ctx, source_page page, void *page_ctx, struct xrw_error *err)
 {
     struct xen_source *s = ctx;
+    int rc = s->behind ? memory_catch_up(s->memory, err) : 0;
 
+    if (rc)
+        return rc;
+    s->behind = false;
     return memory_changes(s->memory, page, page_ctx, err);
 }
 
@@ -297,37 +241,39 @@ static int read_physical(void *ctx, xrw_gpa gpa, void *buf, size_t bytes)
 {
     struct xen_source *s = ctx;
 
-    return memory_read(s->memory, gpa, buf, bytes);
+    return s->memory ? memory_read(s->memory, gpa, buf, bytes) : -ENODATA;
 }
 
 static int read_table(void *ctx, xrw_gpa gpa, void *buf, size_t bytes)
 {
     struct xen_source *s = ctx;
 
-    return memory_read_table(s->memory, gpa, buf, bytes);
+    return s->memory ? memory_read_table(s->memory, gpa, buf, bytes) : -ENODATA;
 }
 
 static int resume(void *ctx, struct xrw_error *err)
 {
     struct xen_source *s = ctx;
 
-    return xen_monitor_respond(&s->monitor, err);
+    return s->mode->resume(s, err);
 }
 
 static int context(void *ctx, const void **data, size_t *bytes, struct xrw_error *err)
 {
     struct xen_source *s = ctx;
-    int size = xc_domain_hvm_getcontext(s->xen.xch, s->fork, NULL, 0);
+    int size = xc_domain_hvm_getcontext(s->xen.xch, s->target.domain, NULL, 0);
 
     if (size > 0) {
         free(s->context);
         s->context = malloc((size_t)size);
         if (!s->context)
             return xrw_error_set(err, -ENOMEM, "out of memory");
-        size = xc_domain_hvm_getcontext(s->xen.xch, s->fork, s->context, (uint32_t)size);
+        size = xc_domain_hvm_getcontext(s->xen.xch, s->target.domain, s->context, (uint32_t)size);
     }
     if (size <= 0)
-        return domain_error("read the context of", s->fork, errno ? -errno : -EIO, err);
+        return xrw_error_set(err, errno ? -errno : -EIO,
+                             "cannot read the context of domain %" PRIu32 ": %s", s->target.domain,
+                             strerror(errno ? errno : EIO));
     *data = s->context;
     *bytes = (size_t)size;
     return 0;
@@ -337,7 +283,7 @@ static const char *end_text(void *ctx)
 {
     const struct xen_source *s = ctx;
 
-    return s->end;
+    return s->target.end;
 }
 
 static uint64_t private_pages(void *ctx)
@@ -351,7 +297,7 @@ static uint32_t domain(void *ctx)
 {
     const struct xen_source *s = ctx;
 
-    return s->fork;
+    return s->target.domain;
 }
 
 static uint64_t now_ns(void *ctx)
@@ -365,40 +311,18 @@ static uint64_t now_ns(void *ctx)
 
 /* ---- stop ------------------------------------------------------------ */
 
-static int destroy_fork(struct xen_source *s, struct xrw_error *err)
-{
-    if (!xc_domain_destroy(s->xen.xch, s->fork) || errno == ESRCH)
-        return 0;
-    return xrw_error_set(
-        err, -errno,
-        "the fork, domain %" PRIu32 ", could not be removed: %s\n"
-        "`xenrewind doctor --clean` removes it; its parent stays paused until then",
-        s->fork, strerror(errno));
-}
-
 static int stop(void *ctx, struct xrw_error *err)
 {
     struct xen_source *s = ctx;
-    int rc = 0;
 
     /* Pages of the fork that are mapped would outlive it. */
     memory_destroy(s->memory);
     s->memory = NULL;
-    if (!s->fork)
+    if (!s->target.domain)
         return 0;
-    (void)pause_fork(s);
+    (void)xen_target_pause(&s->target);
     xen_monitor_close(&s->monitor, &s->xen);
-    if (s->made_fork && s->options->keep)
-        xen_own_fork(&s->xen, s->fork, &(struct fork_owner){.parent = s->parent});
-    else if (s->made_fork)
-        rc = destroy_fork(s, err);
-    else if (s->paused && !s->was_paused)
-        (void)xc_domain_unpause(s->xen.xch, s->fork);
-    if (s->claimed)
-        xen_own_fork(&s->xen, s->fork, &s->owner_before);
-    s->made_fork = s->claimed = false;
-    s->fork = 0;
-    return rc;
+    return xen_target_close(&s->target, err);
 }
 
 static const struct source_ops xen_ops = {
@@ -406,6 +330,7 @@ static const struct source_ops xen_ops = {
     .start = start,
     .meta = meta,
     .base = base,
+    .holds_always = holds_always,
     .go = go,
     .next = next,
     .memory = memory,

@@ -48,7 +48,7 @@ static int start(void *ctx, struct xrw_run *run, struct xrw_error *err)
     run->vcpus = 1;
     run->domain = FAKE_DOMAIN;
     (void)snprintf(run->source, sizeof run->source, "xen");
-    (void)snprintf(run->mode, sizeof run->mode, "pause");
+    (void)snprintf(run->mode, sizeof run->mode, "%s", f->lets_go ? "async" : "pause");
     return fails(f, "start", err);
 }
 
@@ -70,6 +70,14 @@ static int base(void *ctx, source_page page, void *page_ctx, struct xrw_error *e
     for (xrw_gfn gfn = 0; gfn < FAKE_PAGES && !rc; gfn++)
         rc = page(page_ctx, gfn, f->pages[gfn], false, err);
     return rc;
+}
+
+static bool holds_always(void *ctx)
+{
+    struct fake_source *f = ctx;
+
+    assert_int_equal(f->starts, 1);
+    return !f->lets_go;
 }
 
 static int go(void *ctx, struct xrw_error *err)
@@ -106,11 +114,12 @@ static void run_guest(struct fake_source *f)
     }
 }
 
-static void describe(struct fake_source *f, struct xrw_exit *exit, uint8_t *fxsave)
+static void describe(struct fake_source *f, struct source_exit *out)
 {
+    struct xrw_exit *exit = &out->exit;
     uint64_t n = f->delivered;
 
-    *exit = (struct xrw_exit){0};
+    *out = (struct source_exit){.held = f->held, .final = n == f->final_at};
     xrw_exit_set(exit, XRW_EXIT_reason, n % FAKE_VMCALL_EVERY ? XRW_VMX_CPUID : XRW_VMX_VMCALL);
     xrw_registers_set(&exit->before, XRW_REG_cr0, CR0_PE);
     xrw_registers_set(&exit->before, XRW_REG_cr4, 0);
@@ -119,21 +128,37 @@ static void describe(struct fake_source *f, struct xrw_exit *exit, uint8_t *fxsa
     xrw_registers_set(&exit->before, XRW_REG_cs_base, 0);
     xrw_registers_set(&exit->before, XRW_REG_rip, FAKE_CODE + 2 * (n % (CODE_BYTES / 2)));
     xrw_registers_set(&exit->before, XRW_REG_rax, n);
-    exit->has_after = n != f->unheld_at;
+    exit->has_after = f->held;
     if (!exit->has_after)
         return;
     exit->after = exit->before;
     xrw_registers_set(&exit->after, XRW_REG_rax, 2 * n);
-    memset(fxsave, (int)(n / 4), XRW_FXSAVE_BYTES);
+    memset(out->fxsave, (int)(n / 4), XRW_FXSAVE_BYTES);
+    out->has_fxsave = true;
 }
 
-static int next(void *ctx, unsigned timeout_ms, struct xrw_exit *exit, uint8_t *fxsave,
+/* It takes some exits to be held, and there are some at which it cannot be. */
+static bool is_held(struct fake_source *f, uint64_t hold_in)
+{
+    if (!f->lets_go) {
+        assert_int_equal(hold_in, 0);
+        return f->delivered != f->unheld_at;
+    }
+    if (hold_in == 1)
+        f->asked++;
+    if (hold_in != 1 || f->asked <= f->hold_delay || f->delivered == f->unheld_at)
+        return false;
+    f->asked = 0;
+    return true;
+}
+
+static int next(void *ctx, unsigned timeout_ms, uint64_t hold_in, struct source_exit *out,
                 struct xrw_error *err)
 {
     struct fake_source *f = ctx;
     int rc = fails(f, "next", err);
 
-    assert_true(f->going && !f->held);
+    assert_true(f->going && !f->given);
     assert_true(timeout_ms > 0 && timeout_ms <= 1000);
     f->clock_ns += f->step_ns;
     if (rc)
@@ -144,8 +169,9 @@ static int next(void *ctx, unsigned timeout_ms, struct xrw_exit *exit, uint8_t *
         return f->afterwards;
     }
     run_guest(f);
-    describe(f, exit, fxsave);
-    f->held = true;
+    f->given = true;
+    f->held = is_held(f, hold_in);
+    describe(f, out);
     if (f->at_exit)
         f->at_exit(f, f->delivered);
     return SOURCE_EXIT;
@@ -157,7 +183,7 @@ static int memory(void *ctx, source_page page, void *page_ctx, struct xrw_error 
     int rc = fails(f, "memory", err);
 
     /* Or it would be of no exit at all. */
-    assert_true(f->held ? f->delivered != f->unheld_at : f->delivered == f->exits);
+    assert_true(f->held || f->delivered == f->exits);
     for (xrw_gfn gfn = 0; gfn < FAKE_PAGES && !rc; gfn++) {
         if (!f->changed[gfn])
             continue;
@@ -184,10 +210,10 @@ static int resume(void *ctx, struct xrw_error *err)
     struct fake_source *f = ctx;
     int rc = fails(f, "resume", err);
 
-    assert_true(f->held);
+    assert_true(f->given);
     if (rc)
         return rc;
-    f->held = false;
+    f->given = f->held = false;
     f->resumed++;
     return 0;
 }
@@ -199,6 +225,9 @@ static int context(void *ctx, const void **data, size_t *bytes, struct xrw_error
     int rc = fails(f, "context", err);
 
     assert_int_equal(f->stops, 0);
+    /* Or it would be of no exit at all. */
+    assert_true(!f->going || f->held || f->delivered == f->exits);
+    f->contexts++;
     if (rc)
         return rc;
     *data = record;
@@ -247,6 +276,7 @@ static const struct source_ops ops = {
     .start = start,
     .meta = meta,
     .base = base,
+    .holds_always = holds_always,
     .go = go,
     .next = next,
     .memory = memory,

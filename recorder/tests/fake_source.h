@@ -16,12 +16,15 @@
 
 struct fake_source {
     /* What it does. */
-    uint64_t exits;     /* how many come ... */
-    int afterwards;     /* ... and the outcome of next() then */
-    uint64_t step_ns;   /* time that next() takes */
-    uint64_t unheld_at; /* an exit at which it is not held */
-    bool noise;         /* all pages get new random content at each exit */
-    unsigned fail_at;   /* this call fails; 0: none */
+    uint64_t exits;      /* how many come ... */
+    int afterwards;      /* ... and the outcome of next() then */
+    uint64_t step_ns;    /* time that next() takes */
+    uint64_t unheld_at;  /* an exit at which it is not held */
+    uint64_t final_at;   /* an exit from which it cannot go on */
+    bool lets_go;        /* it goes on at once, and is held where it is asked for ... */
+    uint64_t hold_delay; /* ... so many exits late */
+    bool noise;          /* all pages get new random content at each exit */
+    unsigned fail_at;    /* this call fails; 0: none */
     void (*at_exit)(struct fake_source *fake, uint64_t exit);
     void *at_exit_ctx;
 
@@ -30,7 +33,9 @@ struct fake_source {
     const char *failed; /* name of the call that did */
     uint64_t delivered, resumed;
     unsigned starts, stops;
-    bool going, held;
+    unsigned contexts;
+    uint64_t asked;
+    bool going, given, held;
     uint64_t clock_ns;
 
     uint8_t pages[FAKE_PAGES][XRW_PAGE_BYTES];

@@ -53,7 +53,7 @@ void take_base(struct world *w)
 {
     struct xrw_error err = {""};
 
-    if (memory_base(w->memory, take_page, w, &err))
+    if (memory_find(w->memory, &err) || memory_base(w->memory, take_page, w, &err))
         fail_msg("%s", err.text);
     assert_int_equal(w->count, RAM_GFNS + 1);
     w->count = 0;

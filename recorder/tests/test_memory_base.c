@@ -14,6 +14,7 @@ static void test_base(void **state)
     struct world *w = *state;
     bool seen[RAM_GFNS] = {false};
 
+    assert_int_equal(memory_find(w->memory, NULL), 0);
     assert_int_equal(memory_base(w->memory, take_page, w, NULL), 0);
     assert_int_equal(w->count, RAM_GFNS + 1);
     for (size_t i = 0; i < w->count; i++) {
@@ -47,6 +48,7 @@ static void add_piece(struct world *w, xrw_gfn first, xrw_gfn top)
     w->fake.high = top;
     for (xrw_gfn i = 0; i < FAKE_HIGH; i++)
         fake_add_page(&w->fake, first + i, 9000 + i);
+    assert_int_equal(memory_find(w->memory, NULL), 0);
     assert_int_equal(memory_base(w->memory, take_page, w, NULL), 0);
     assert_int_equal(w->count, RAM_GFNS + 1 + FAKE_HIGH);
 }
@@ -79,6 +81,7 @@ static void test_nothing_readable(void **state)
     struct xrw_error err = {""};
 
     memset(&w->fake.parent, 0, sizeof w->fake.parent);
+    assert_int_equal(memory_find(w->memory, NULL), 0);
     assert_int_equal(memory_base(w->memory, take_page, w, &err), -ENODATA);
     assert_non_null(strstr(err.text, "PV dom0"));
     assert_int_equal(w->count, 0);
@@ -90,6 +93,7 @@ static void test_base_page_refused(void **state)
     struct xrw_error err = {""};
 
     w->fail_at = 100;
+    assert_int_equal(memory_find(w->memory, NULL), 0);
     assert_int_equal(memory_base(w->memory, take_page, w, &err), -ENOSPC);
     assert_string_equal(err.text, "the store is full");
 }
@@ -105,7 +109,9 @@ static int whole_story(struct world *w, struct xrw_error *err)
     xrw_exit_set(&exit, XRW_EXIT_reason, XRW_VMX_EPT_VIOLATION);
     xrw_exit_set(&exit, XRW_EXIT_qualification, EPT_WRITE);
     xrw_exit_set(&exit, XRW_EXIT_gpa, 7 << XRW_PAGE_SHIFT);
-    rc = memory_base(w->memory, take_page, w, err);
+    rc = memory_find(w->memory, err);
+    if (!rc)
+        rc = memory_base(w->memory, take_page, w, err);
     if (rc)
         return rc;
     fake_copy(&w->fake, 7);

@@ -30,7 +30,10 @@ static void test_exits(void **state)
         assert_int_equal(exit.has_after, id != 9);
         assert_int_equal(exit.after.value[XRW_REG_rax], id == 9 ? 0 : 2 * id);
         assert_int_equal(exit.field[XRW_EXIT_time_ns], id * 1000000);
-        assert_int_equal(xrw_store_insn(w->store, id, code, &bytes, text, sizeof text, NULL), 0);
+        assert_int_equal(xrw_store_insn(w->store, id, code, &bytes, text, sizeof text, NULL),
+                         id == 9 ? -ENOENT : 0);
+        if (id == 9)
+            continue;
         assert_int_equal(bytes, 2);
         assert_memory_equal(code, "\x0f\xa2", 2);
         assert_string_equal(text, "cpuid");
@@ -239,14 +242,26 @@ static void test_memory_end_of_a_running_guest(void **state)
     assert_int_equal(w->notices, 1);
 }
 
-static void test_memory_none(void **state)
+static void test_memory_start(void **state)
 {
     struct world *w = *state;
 
-    w->options.memory = XRW_RECORD_MEMORY_NONE;
+    w->options.memory = XRW_RECORD_MEMORY_START;
     world_recorded(w, "guest-end", 20);
     assert_int_equal(w->run.memory, XRW_MEMORY_NONE);
     world_check_memory(w, at_the_start);
+}
+
+static void test_memory_none(void **state)
+{
+    struct world *w = *state;
+    uint64_t word;
+
+    w->options.memory = XRW_RECORD_MEMORY_NONE;
+    w->fake.final_at = 15;
+    world_recorded(w, "one-exit", 15);
+    assert_int_equal(w->run.memory, XRW_MEMORY_NONE);
+    assert_int_equal(world_stored_word(w, 0, 0, &word), -ENODATA);
 }
 
 int main(void)
@@ -267,6 +282,7 @@ int main(void)
         WORLD_TEST(memory_of_a_private_page_between_frames),
         WORLD_TEST(memory_end),
         WORLD_TEST(memory_end_of_a_running_guest),
+        WORLD_TEST(memory_start),
         WORLD_TEST(memory_none),
     };
 

@@ -251,16 +251,24 @@ static void on_alarm(int signal)
     world_interrupted = 1;
 }
 
+static void soon_after_exit_2(struct fake_source *fake, uint64_t exit)
+{
+    struct itimerval soon = {.it_value = {.tv_usec = 200000}};
+
+    (void)fake;
+    if (exit == 2)
+        assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+}
+
 /* Ctrl-C gets through to a recorder whose command does not answer. */
 static void test_hook_hangs(void **state)
 {
     struct sigaction action = {.sa_handler = on_alarm}, before;
-    struct itimerval soon = {.it_value = {.tv_usec = 200000}};
     struct world *w = *state;
 
+    w->fake.at_exit = soon_after_exit_2;
     w->options.each_exit = "read line; echo; read line; sleep 1000; echo";
     assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
-    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
     w->options.memory = XRW_RECORD_MEMORY_END;
     world_recorded(w, "interrupted", 2);
     world_check_memory(w, at_the_end); /* it was held there */

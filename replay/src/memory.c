@@ -21,6 +21,7 @@ struct xrw_memory {
     struct xrw_store *store;
     uint64_t run;
     xrw_exit_id first_exit;
+    bool handled; /* exits were, when memory was read */
     xrw_page_visitor visitor;
     void *visitor_ctx;
     unsigned next_slot;
@@ -49,6 +50,7 @@ void xrw_memory_set_run(struct xrw_memory *memory, const struct xrw_run *run)
 {
     memory->run = run->id;
     memory->first_exit = run->first_exit;
+    memory->handled = strcmp(run->mode, "sync") != 0;
 }
 
 void xrw_memory_watch_pages(struct xrw_memory *memory, xrw_page_visitor visitor, void *ctx)
@@ -87,7 +89,7 @@ static int load(struct xrw_memory *memory, const struct xrw_exit *exit, xrw_gfn 
 
     if (ret)
         return ret;
-    if (page->since == exit->id && xrw_vmx_may_write_memory(exit))
+    if (page->since == exit->id && memory->handled && xrw_vmx_may_write_memory(exit))
         return doubt_changes(memory, exit->id, gfn, page, err);
     memset(page->known, true, sizeof page->known);
     page->all_known = true;

@@ -239,7 +239,8 @@ int xrw_report_where(struct xrw_timeline *timeline, struct xrw_disassembler *dis
     if (ret)
         return ret;
     (void)fprintf(out, "          %s\n",
-                  run->memory == XRW_MEMORY_EXIT && xrw_vmx_may_write_memory(exit)
+                  run->memory == XRW_MEMORY_EXIT && strcmp(run->mode, "sync") != 0 &&
+                          xrw_vmx_may_write_memory(exit)
                       ? "handling this exit may have written memory: the bytes that changed are "
                         "unavailable here"
                       : xrw_report_memory_truth(run));

@@ -118,22 +118,33 @@ int xrw_summary_read(struct xrw_store *store, struct xrw_summary *summary, struc
 
 const char *xrw_report_register_truth(const struct xrw_run *run)
 {
-    return !strcmp(run->mode, "async")
-               ? "exact at every exit; the resume state is not known"
-               : "exact at every exit, before and after its handling; what the source does not "
-                 "deliver is unavailable";
+    static const struct {
+        const char *mode, *truth;
+    } truths[] = {
+        {"async", "exact at every exit; after its handling known only where the guest was held"},
+        {"sync", "exact at every exit; exits were not handled, so there is no state after them"},
+    };
+
+    for (size_t i = 0; i < sizeof truths / sizeof *truths; i++)
+        if (!strcmp(run->mode, truths[i].mode))
+            return truths[i].truth;
+    return "exact at every exit, before and after its handling; what the source does not deliver "
+           "is "
+           "unavailable";
 }
 
 const char *xrw_report_memory_truth(const struct xrw_run *run)
 {
     static const char *const truths[] = {
-        [XRW_MEMORY_NONE] = "not recorded beyond the start",
+        [XRW_MEMORY_NONE] = "not recorded beyond the start, if there",
         [XRW_MEMORY_EXIT] = "exact at every exit; at exits whose handling may write memory, the "
                             "bytes that changed are unavailable",
         [XRW_MEMORY_FRAMES] = "exact at key frames; in between what may have changed is "
                               "unavailable",
     };
 
+    if (run->memory == XRW_MEMORY_EXIT && !strcmp(run->mode, "sync"))
+        return "exact at every exit";
     return truths[run->memory];
 }
 

@@ -14,12 +14,26 @@
 extern "C" {
 #endif
 
-/* When memory is taken. */
+/* How exits are taken. */
+enum xrw_record_mode {
+    XRW_RECORD_MODE_AUTO,  /* the first of these that the host can do */
+    XRW_RECORD_MODE_PAUSE, /* the guest is held after each exit was handled; needs our patches */
+    XRW_RECORD_MODE_ASYNC, /* it goes on at once, but at key frames */
+    XRW_RECORD_MODE_SYNC,  /* it is held at its first exit, which is not handled; there it ends */
+    XRW_RECORD_MODES
+};
+
+/* "auto", "pause", "async", "sync". */
+extern const char *const xrw_record_mode_names[XRW_RECORD_MODES];
+
+/* When memory is taken.  All but NONE take it at the start too. */
 enum xrw_record_memory {
-    XRW_RECORD_MEMORY_EXIT,  /* at every exit */
-    XRW_RECORD_MEMORY_EVERY, /* at every n-th exit, and at the end */
-    XRW_RECORD_MEMORY_END,   /* at the end */
-    XRW_RECORD_MEMORY_NONE,  /* the base image only */
+    XRW_RECORD_MEMORY_DEFAULT, /* EXIT in pause and sync mode, NONE in async */
+    XRW_RECORD_MEMORY_EXIT,    /* at every exit */
+    XRW_RECORD_MEMORY_EVERY,   /* at every n-th exit, or every n nanoseconds, and at the end */
+    XRW_RECORD_MEMORY_END,     /* at the end */
+    XRW_RECORD_MEMORY_START,   /* the base image only */
+    XRW_RECORD_MEMORY_NONE,    /* not at all */
 };
 
 struct xrw_record_progress {
@@ -34,13 +48,16 @@ struct xrw_record_progress {
 struct xrw_record_options {
     const char *path;
     bool overwrite;
+    enum xrw_record_mode mode;
     uint32_t parent; /* domain to fork, if fork is 0; else the one fork was made from, or 0 */
-    uint32_t fork;   /* fork that exists: recorded, and paused or running afterwards as before */
+    uint32_t fork;   /* domain that exists, a fork or not: recorded, and paused or running
+                        afterwards as before */
     bool allow_interrupts;
     bool keep; /* leave the fork that was made, paused */
 
     enum xrw_record_memory memory;
-    uint64_t memory_every;
+    uint64_t memory_every;    /* exits, or 0: */
+    uint64_t memory_every_ns; /* time */
 
     uint64_t max_exits;  /* 0: no limit */
     double max_seconds;  /* 0: no limit */

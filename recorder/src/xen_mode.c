@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What this Xen and this domain allow. */
+#include "vmexit_abi.h"
+#include "xen.h"
+
+#include <cpuid.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_amd(void)
+{
+    unsigned eax, words[3] = {0};
+
+    return __get_cpuid(0, &eax, &words[0], &words[2], &words[1]) &&
+           (!memcmp(words, "AuthenticAMD", sizeof words) ||
+            !memcmp(words, "HygonGenuine", sizeof words));
+}
+
+static int ask(struct xen_calls *xen, uint32_t domain, uint32_t *caps, struct xrw_error *err)
+{
+    if (xc_monitor_get_capabilities(xen->xch, domain, caps))
+        return xrw_error_set(err, -errno,
+                             "cannot ask Xen what it can monitor in domain %" PRIu32 ": %s", domain,
+                             strerror(errno));
+    if (!(*caps & (1u << XEN_DOMCTL_MONITOR_EVENT_VMEXIT)))
+        return xrw_error_set(err, -EOPNOTSUPP,
+                             "this Xen has no VM-exit monitor event\nuse Xen 4.17 or later");
+    /* Stock Xen has the bit on AMD too, and sends nothing ever. */
+    if (!(*caps & XRW_MONITOR_CAP_VMEXIT_PAUSE) && is_amd())
+        return xrw_error_set(err, -EOPNOTSUPP,
+                             "on AMD processors this Xen sends no VM exits\n"
+                             "apply the patches of xen-patch/ to it, as its README.md says");
+    return 0;
+}
+
+static int check_pause(const struct xen_target *target, bool patched, struct xrw_error *err)
+{
+    if (!patched)
+        return xrw_error_set(err, -EOPNOTSUPP,
+                             "this Xen cannot hold a vCPU after an exit (pause mode is missing)\n"
+                             "apply the patches of xen-patch/4.17 to it, as its README.md says, or "
+                             "record in async mode");
+    if (target->vcpus > 1)
+        return xrw_error_set(err, -EINVAL,
+                             "domain %" PRIu32 " has %" PRIu32 " vCPUs\n"
+                             "only guests with one vCPU can be recorded exactly; --mode async "
+                             "takes others",
+                             target->domain, target->vcpus);
+    return 0;
+}
+
+static enum xrw_record_mode best(const struct xen_target *target, struct xen_choice *choice)
+{
+    if (!check_pause(target, choice->has_details, NULL)) {
+        (void)snprintf(choice->why, sizeof choice->why,
+                       "mode pause: this Xen is patched and holds the guest at each exit\n"
+                       "registers before and after it, and memory, are exact");
+        return XRW_RECORD_MODE_PAUSE;
+    }
+    (void)snprintf(choice->why, sizeof choice->why,
+                   "mode async: %s\n"
+                   "registers at each exit are exact; those after it, and memory, are known at key "
+                   "frames alone (--memory every=N)",
+                   choice->has_details
+                       ? "the guest has several vCPUs"
+                       : "this Xen lacks the patches that hold a guest at each exit");
+    return XRW_RECORD_MODE_ASYNC;
+}
+
+int xen_choose_mode(struct xen_calls *xen, const struct xen_target *target,
+                    enum xrw_record_mode wanted, struct xen_choice *out, struct xrw_error *err)
+{
+    struct xen_choice choice = {.mode = wanted};
+    uint32_t caps = 0;
+    int rc = ask(xen, target->domain, &caps, err);
+
+    if (rc)
+        return rc;
+    choice.has_details = caps & XRW_MONITOR_CAP_VMEXIT_PAUSE;
+    if (wanted == XRW_RECORD_MODE_AUTO)
+        choice.mode = best(target, &choice);
+    if (choice.mode == XRW_RECORD_MODE_PAUSE)
+        rc = check_pause(target, choice.has_details, err);
+    if (choice.mode == XRW_RECORD_MODE_SYNC && target->vcpus > 1)
+        rc = xrw_error_set(err, -EINVAL,
+                           "domain %" PRIu32 " has %" PRIu32 " vCPUs\n"
+                           "in sync mode guests with one vCPU can be recorded; --mode async takes "
+                           "others",
+                           target->domain, target->vcpus);
+    if (choice.mode == XRW_RECORD_MODE_SYNC && !target->is_fork)
+        (void)snprintf(
+            choice.why, sizeof choice.why,
+            "domain %" PRIu32 " is no fork, and is changed by sync mode\n"
+            "it takes the exit at which recording ends once more; what cannot come again "
+            "(an event that was being delivered) is lost",
+            target->domain);
+    if (!rc)
+        *out = choice;
+    return rc;
+}

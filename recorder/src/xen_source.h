@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the Xen source and its capture modes share. */
+#ifndef XRW_RECORDER_XEN_SOURCE_H
+#define XRW_RECORDER_XEN_SOURCE_H
+
+#include "xen.h"
+
+struct xen_mode;
+
+struct xen_source {
+    const struct xrw_record_options *options;
+    struct xen_calls xen;
+    struct xen_target target;
+    const struct xen_mode *mode; /* NULL: not chosen yet */
+    bool has_details;            /* exits say more than stock Xen's */
+    struct xen_monitor monitor;
+    uint32_t looked; /* number of the request on the ring that is looked at next */
+    struct xen_memory domains;
+    struct memory *memory; /* NULL: not wanted */
+    bool behind;           /* exits went by since memory was looked at */
+    bool stopped;          /* all of several vCPUs are, by us, to be looked at */
+    bool no_hold;          /* not at the next exit: it repeats the last one */
+    uint8_t *context;
+};
+
+/* How exits are taken; functions return what those of struct source_ops do. */
+struct xen_mode {
+    unsigned event_mode; /* of vmexit_abi.h */
+    bool holds_always;
+    int (*next)(struct xen_source *s, unsigned timeout_ms, uint64_t hold_in,
+                struct source_exit *out, struct xrw_error *err);
+    int (*resume)(struct xen_source *s, struct xrw_error *err);
+};
+
+extern const struct xen_mode xen_mode_pause, xen_mode_async, xen_mode_sync;
+
+/*
+ * The next VM exit that is on the ring, without its answer: SOURCE_EXIT, or SOURCE_TIMEOUT if
+ * nothing came.  *held: the event says that the vCPU is, after the exit was handled.
+ */
+int xen_source_event(struct xen_source *s, unsigned timeout_ms, struct source_exit *out, bool *held,
+                     struct xrw_error *err);
+
+/* The guest stands at this exit: see that no other vCPU runs, and look for its private pages. */
+int xen_source_look(struct xen_source *s, const struct xrw_exit *exit, struct xrw_error *err);
+
+/* Let the other vCPUs go on. */
+int xen_source_unlook(struct xen_source *s, struct xrw_error *err);
+
+#endif
