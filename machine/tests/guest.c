@@ -73,6 +73,7 @@ static void make_descriptors(struct guest *g)
     }
     guest_put64(g, GUEST_TSS + 4, GUEST_RSP0);
     guest_put64(g, GUEST_TSS + 36, GUEST_IST1);
+    guest_put(g, GUEST_TSS + 102, "\x68", 1); /* no I/O bitmap */
 }
 
 static void set_segment(struct xrw_registers *r, enum xrw_register first, uint16_t selector,
