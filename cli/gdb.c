@@ -70,21 +70,15 @@ static bool find_script(const char *program, char path[PATH_MAX])
     return false;
 }
 
-/* A relative name means: beside the recording. */
-static const char *find_symbols(const char *recording, const char *symbols, char path[PATH_MAX])
+bool xrw_symbol_file(const char *recording, const char *named, char path[PATH_MAX])
 {
     const char *slash = strrchr(recording, '/');
-    int folder = slash && *symbols != '/' ? (int)(slash + 1 - recording) : 0;
-    int n = snprintf(path, PATH_MAX, "%.*s%s", folder, recording, symbols);
-
-    return n > 0 && n < PATH_MAX ? path : "";
-}
-
-static bool is_readable_file(const char *path)
-{
+    int folder = slash && *named != '/' ? (int)(slash + 1 - recording) : 0;
+    int n = snprintf(path, PATH_MAX, "%.*s%s", folder, recording, named);
     struct stat st;
 
-    return *path && !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, R_OK);
+    return *named && n > 0 && n < PATH_MAX && !stat(path, &st) && S_ISREG(st.st_mode) &&
+           !access(path, R_OK);
 }
 
 struct arguments {
@@ -105,7 +99,7 @@ int xrw_gdb_start(const char *recording, uint64_t run, const char *symbols, char
                   struct xrw_error *err)
 {
     struct arguments arguments = {0};
-    char program[PATH_MAX], script[PATH_MAX], beside[PATH_MAX], *command;
+    char program[PATH_MAX], script[PATH_MAX], *command;
     int ret = own_path(program);
 
     if (ret)
@@ -116,8 +110,7 @@ int xrw_gdb_start(const char *recording, uint64_t run, const char *symbols, char
     add(&arguments, "gdb", "-q");
     add(&arguments, "-iex", "set pagination off");
     add(&arguments, "-iex", "set confirm off");
-    symbols = *symbols ? find_symbols(recording, symbols, beside) : symbols;
-    if (is_readable_file(symbols))
+    if (*symbols)
         add(&arguments, "-se", symbols);
     add(&arguments, "-ex", "set architecture i386:x86-64");
     if (find_script(program, script))

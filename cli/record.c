@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "commands.h"
+#include "gdb.h"
 #include "json.h"
 
+#include "xrw/kaslr.h"
 #include "xrw/recorder.h"
 #include "xrw/vmx.h"
 
@@ -115,6 +117,29 @@ static void show_notice(void *ctx, const char *text)
 {
     (void)ctx;
     (void)fprintf(stderr, "xenrewind: note: %s\n", text);
+}
+
+/* With the symbols at hand, find out by how much the guest moved its kernel: gdb will be told. That
+ * it cannot be found out is no failure of the recording. */
+static int note_kaslr(void *ctx, struct xrw_store *store, struct xrw_error *err)
+{
+    const struct xrw_record_options *options = &((const struct arguments *)ctx)->options;
+    const char *symbols = options->symbol_file;
+    struct xrw_kaslr kaslr;
+    struct xrw_store *reader;
+    struct xrw_error why;
+    char beside[PATH_MAX];
+    int rc;
+
+    if (!symbols || xrw_store_open(&reader, options->path, &why))
+        return 0;
+    if (xrw_symbol_file(options->path, symbols, beside))
+        symbols = beside;
+    rc = access(symbols, R_OK) ? -ENOENT : xrw_kaslr_find(reader, symbols, &kaslr, &why);
+    (void)xrw_store_close(reader, NULL);
+    if (rc == -EILSEQ)
+        show_notice(ctx, why.text);
+    return rc ? 0 : xrw_kaslr_record(store, &kaslr, err);
 }
 
 static void show_summary(const struct arguments *args, const struct xrw_record_result *result)
@@ -391,6 +416,7 @@ int xrw_cli_record(int argc, char **argv)
     args.options.interrupted = &interrupted;
     args.options.progress = args.quiet ? NULL : show_progress;
     args.options.notice = show_notice;
+    args.options.finish = note_kaslr;
     args.options.ctx = &args;
     catch_signals();
     if (xrw_record(&args.options, &result, &err)) {

@@ -55,8 +55,21 @@ static int serve_socket(struct xrw_gdb_target *target, const struct replay *repl
     return ret;
 }
 
+/* The symbol file of the recording, if there is one that can be used: gdb is served without, too.
+ */
+static void find_symbols(const struct replay *replay, struct xrw_store *store, char path[PATH_MAX])
+{
+    char named[1024];
+
+    if (xrw_store_get_meta(store, "symbol_file", named, sizeof named) ||
+        !xrw_symbol_file(replay->path, named, path))
+        path[0] = '\0';
+}
+
 static int serve(const struct replay *replay, struct xrw_error *err)
 {
+    char symbols[PATH_MAX];
+
     struct xrw_gdb_target *target = NULL;
     struct xrw_store *store;
     int signals = -1, ret = xrw_store_open(&store, replay->path, err);
@@ -64,6 +77,9 @@ static int serve(const struct replay *replay, struct xrw_error *err)
     if (ret)
         return ret;
     ret = xrw_gdb_target_create(store, replay->run, &target, err);
+    find_symbols(replay, store, symbols);
+    if (!ret && *symbols)
+        (void)xrw_gdb_target_set_symbols(target, symbols, err);
     if (!ret)
         ret = xrw_serve_signals(!replay->stdio, &signals, err);
     if (!ret)
@@ -79,14 +95,14 @@ static int start_gdb(const struct replay *replay, char **arguments, struct xrw_e
 {
     struct xrw_gdb_target *target;
     struct xrw_store *store;
-    char symbols[1024] = "";
+    char symbols[PATH_MAX] = "";
     int ret = xrw_store_open(&store, replay->path, err);
 
     if (ret)
         return ret;
     ret = xrw_gdb_target_create(store, replay->run, &target, err);
     if (!ret) {
-        (void)xrw_store_get_meta(store, "symbol_file", symbols, sizeof symbols);
+        find_symbols(replay, store, symbols);
         xrw_gdb_target_destroy(target);
     }
     (void)xrw_store_close(store, NULL);

@@ -205,6 +205,8 @@ int xrw_serve_stdio(struct xrw_gdb_target *target, int signals, struct xrw_error
 
     if (!ret)
         (void)serve_client(&client);
+    if (client.stub)
+        gdbstub_reset(client.stub);
     gdbstub_destroy(client.stub);
     return ret;
 }

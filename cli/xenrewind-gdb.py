@@ -1,10 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""gdb commands for recordings of xenrewind: rewind where | goto | run | next | prev | exits | runs.
+"""gdb commands for recordings of xenrewind: `help rewind', when, and checkpoints by number.
 
 Beside what `monitor' does, they make gdb look at the registers and memory of the new position, and
-every stop says which exit it is at.
+every stop says which exit it is at.  gdb's own checkpoint, restart and the like, which need a process
+that can fork, are replaced.
 """
 import gdb
+
+FILTER = "[reason=NAME] [rip=ADDR[-ADDR]] [vcpu=N]"
+
+# Name, the monitor command that it is, what it does.
+MOVES = (
+    ("rewind goto", "goto", "Go to an exit: rewind goto N | first | last."),
+    ("rewind run", "run", "Go to the first exit of a run: rewind run N."),
+    ("rewind next", "next", f"Go to the next exit that matches: rewind next {FILTER}."),
+    ("rewind prev", "prev", f"Go to the exit before that matches: rewind prev {FILTER}."),
+    ("restart", "restart", "Go to a checkpoint: restart N."),
+)
+SHOWS = (
+    ("rewind where", "where", "Say which exit this is, why, and what is known here."),
+    ("rewind list", "exits", "List exits: rewind list [FROM [COUNT]]."),
+    ("rewind exits", "exits", "List exits: rewind exits [FROM [COUNT]]."),
+    ("rewind runs", "runs", "List the runs, or the paths that they took: rewind runs [paths]."),
+    ("rewind info", "info", "Say what was recorded, and how."),
+    ("rewind sql", "sql", "Ask the recording: rewind sql SELECT ...."),
+    ("rewind kaslr", "kaslr", "Say by how much the kernel was moved at boot."),
+    ("when", "position", "Say which exit this is, in one line."),
+    ("checkpoint", "checkpoint", "Remember this place by a number: checkpoint [NOTE]."),
+    ("info checkpoints", "checkpoints", "List the places that were remembered."),
+    ("delete checkpoint", "drop", "Forget a checkpoint: delete checkpoint N."),
+)
 
 
 def monitor(text):
@@ -12,39 +37,45 @@ def monitor(text):
 
 
 def look_anew():
-    """Drop what gdb remembers of the position before."""
-    gdb.execute("maintenance flush register-cache", to_string=True)
-    gdb.execute("maintenance flush dcache", to_string=True)
+    """Drop what gdb remembers of the position before; older versions know the first by another name."""
+    for command in ("maintenance flush register-cache", "flushregs", "maintenance flush dcache"):
+        try:
+            gdb.execute(command, to_string=True)
+        except gdb.error:
+            pass
 
 
 class Rewind(gdb.Command):
-    """Move about in a recording: rewind where | goto N | run N | next [FILTER] | prev [FILTER] | exits | runs."""
+    """Move about in a recording, and ask it: `help rewind' lists how."""
 
     def __init__(self):
         super().__init__("rewind", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE, True)
 
 
-class Move(gdb.Command):
-    def __init__(self, name, text):
-        self.__doc__ = text
-        self.name = name
-        super().__init__(f"rewind {name}", gdb.COMMAND_RUNNING)
-
-    def invoke(self, argument, from_tty):
-        arrival = monitor(f"{self.name} {argument}").splitlines()[:1]
-        look_anew()
-        print("\n".join(arrival))
-        gdb.execute("frame", from_tty)
-
-
 class Show(gdb.Command):
-    def __init__(self, name, text):
+    """A monitor command under a name of its own."""
+
+    kind = gdb.COMMAND_STATUS
+
+    def __init__(self, name, command, text):
         self.__doc__ = text
-        self.name = name
-        super().__init__(f"rewind {name}", gdb.COMMAND_STATUS)
+        self.command = command
+        super().__init__(name, self.kind)
 
     def invoke(self, argument, from_tty):
-        print(monitor(f"{self.name} {argument}"), end="")
+        print(monitor(f"{self.command} {argument}"), end="")
+
+
+class Move(Show):
+    """One that moves: gdb looks anew, and shows the frame there."""
+
+    kind = gdb.COMMAND_RUNNING
+
+    def invoke(self, argument, from_tty):
+        answer = monitor(f"{self.command} {argument}").splitlines()
+        look_anew()
+        print("\n".join(answer[:1]))
+        gdb.execute("frame", from_tty)
 
 
 def on_stop(_event):
@@ -55,11 +86,8 @@ def on_stop(_event):
 
 
 Rewind()
-Move("goto", "Go to an exit: rewind goto N | first | last.")
-Move("run", "Go to the first exit of a run: rewind run N.")
-Move("next", "Go to the next exit that matches: rewind next [reason=NAME] [rip=ADDR[-ADDR]] [vcpu=N].")
-Move("prev", "Go to the exit before that matches: rewind prev [reason=NAME] [rip=ADDR[-ADDR]] [vcpu=N].")
-Show("where", "Say which exit this is, why, and what is known here.")
-Show("exits", "List exits: rewind exits [FROM [COUNT]].")
-Show("runs", "List the runs, or the paths that they took: rewind runs [paths].")
+for row in MOVES:
+    Move(*row)
+for row in SHOWS:
+    Show(*row)
 gdb.events.stop.connect(on_stop)

@@ -449,6 +449,8 @@ static int run(struct pipeline *p, struct xrw_record_result *result, struct xrw_
     rc = keep_first(rc, p->source.ops->stop(p->source.ctx, rc ? NULL : &local));
     /* After the fork is gone: the command may take its time. */
     rc = keep_first(rc, hook_stop(&p->hook, rc ? NULL : &local));
+    if (!rc && p->options->finish)
+        rc = p->options->finish(p->options->ctx, p->store, &local);
     rc = keep_first(rc, xrw_store_close(p->store, rc ? NULL : &local));
     if (rc && p->store && !p->run.last_exit)
         (void)remove_recording(p->options->path);

@@ -111,6 +111,26 @@ static int write_memory(void *ctx, gdbstub_thread thread, uint64_t address, cons
     return xrw_error_set(&target->trouble, -EROFS, "%s", refusal);
 }
 
+/* A mapping as wide as the entry of the page table that makes it, or that is missing. */
+static int find_mapping(void *ctx, gdbstub_thread thread, uint64_t address,
+                        struct gdbstub_mapping *mapping)
+{
+    struct xrw_gdb_target *target = ctx;
+    struct xrw_mapping found;
+    struct xrw_error err;
+    int ret;
+
+    if (target->physical || !is_of(xrw_timeline_exit(target->timeline), thread))
+        return -ENODATA;
+    ret =
+        xrw_memory_map(target->memory, xrw_timeline_exit(target->timeline), address, &found, &err);
+    if (ret)
+        return note_trouble(target, ret, &err);
+    *mapping = (struct gdbstub_mapping){found.first, found.last, found.present, found.writable,
+                                        found.executable};
+    return 0;
+}
+
 /* ---- threads ----------------------------------------------------------- */
 
 static int next_thread(void *ctx, gdbstub_thread after, gdbstub_thread *next)
@@ -376,6 +396,12 @@ static const struct gdbstub_target_ops operations = {
     .remove_breakpoint = remove_breakpoint,
     .clear_breakpoints = clear_breakpoints,
     .restart = restart,
+    .offsets = xrw_gdb_offsets,
+    .exec_file = xrw_gdb_exec_file,
+    .open_file = xrw_gdb_open_file,
+    .read_file = xrw_gdb_read_file,
+    .close_file = xrw_gdb_close_file,
+    .find_mapping = find_mapping,
     .announce = announce,
     .checks_conditions = true,
 };
@@ -426,6 +452,8 @@ void xrw_gdb_target_destroy(struct xrw_gdb_target *target)
     xrw_search_destroy(target->search);
     xrw_memory_destroy(target->memory);
     xrw_timeline_destroy(target->timeline);
+    xrw_elf_close(target->symbols);
+    free(target->symbol_path);
     free(target);
 }
 

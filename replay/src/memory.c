@@ -208,6 +208,18 @@ static int read_table(void *ctx, xrw_gpa gpa, void *buf, size_t bytes)
     return ret ? ret : got == bytes ? 0 : -ENODATA;
 }
 
+int xrw_memory_map(struct xrw_memory *memory, const struct xrw_exit *exit, xrw_gva gva,
+                   struct xrw_mapping *mapping, struct xrw_error *err)
+{
+    struct table_reader reader = {memory, exit, err};
+    int ret = xrw_paging_map(&exit->before, gva, read_table, &reader, mapping);
+
+    if (ret == -ENODATA)
+        return xrw_error_set(err, ret, "%#llx: a page table or register needed is not known",
+                             (unsigned long long)gva);
+    return ret;
+}
+
 int xrw_memory_translate(struct xrw_memory *memory, const struct xrw_exit *exit, xrw_gva gva,
                          xrw_gpa *gpa, struct xrw_error *err)
 {

@@ -55,7 +55,7 @@ static int usage(struct gdbstub_reason *reason, const char *text)
 
 /* ---- moving ------------------------------------------------------------ */
 
-static int show_arrival(struct xrw_gdb_target *target, struct gdbstub_console *console)
+int xrw_monitor_show_arrival(struct xrw_gdb_target *target, struct gdbstub_console *console)
 {
     char text[640];
 
@@ -135,7 +135,7 @@ static int run_goto(void *ctx, const char *args, struct gdbstub_console *console
         gdbstub_reason_set(reason, "%s", err.text);
         return ret;
     }
-    return show_arrival(target, console);
+    return xrw_monitor_show_arrival(target, console);
 }
 
 static int run_run(void *ctx, const char *args, struct gdbstub_console *console,
@@ -153,7 +153,7 @@ static int run_run(void *ctx, const char *args, struct gdbstub_console *console,
         gdbstub_reason_set(reason, "%s", err.text);
         return ret;
     }
-    return show_arrival(target, console);
+    return xrw_monitor_show_arrival(target, console);
 }
 
 static int find(struct xrw_gdb_target *target, bool forward, const char *args,
@@ -175,7 +175,7 @@ static int find(struct xrw_gdb_target *target, bool forward, const char *args,
         gdbstub_reason_set(reason, "%s", err.text);
         return ret;
     }
-    return show_arrival(target, console);
+    return xrw_monitor_show_arrival(target, console);
 }
 
 static int run_next(void *ctx, const char *args, struct gdbstub_console *console,
@@ -426,6 +426,11 @@ const struct gdbstub_command xrw_monitor_commands[] = {
     {"prev", FILTER, "go to the exit before that matches", run_prev},
     {"exits", "[FROM [COUNT]]", "list exits", run_exits},
     {"runs", "[paths]", "list the runs, or the paths that they took", run_runs},
+    {"checkpoint", "[NOTE]", "remember this place, by a number", xrw_monitor_checkpoint},
+    {"checkpoints", NULL, "list those places", xrw_monitor_checkpoints},
+    {"restart", "N", "go to checkpoint N", xrw_monitor_restart},
+    {"drop", "N", "forget checkpoint N", xrw_monitor_drop},
+    {"kaslr", NULL, "by how much the kernel was moved at boot", xrw_monitor_kaslr},
     {"info", NULL, "what was recorded, and how", run_info},
     {"sql", "SELECT ...", "ask the recording", run_sql},
     {"phys", "ADDRESS [BYTES]", "guest-physical memory", run_phys},

@@ -7,8 +7,8 @@
 #include <time.h>
 
 #define SLICE_NS 20000000u
-/* Exits looked at between two looks at the clock: one by one, with watchpoints; or by index, if there is
- * one, and then as many as take a part of a slice. */
+/* Exits looked at between two looks at the clock: one by one, with watchpoints; or by index, if
+ * there is one, and then as many as take a part of a slice. */
 #define WINDOW_WALKED 8u
 #define WINDOW_MIN 256u
 #define WINDOW_MAX (UINT64_C(1) << 32)

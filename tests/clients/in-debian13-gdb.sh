@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# in-debian13-gdb.sh COMMAND...: run a test with Debian 13's gdb as its client ($GDB).
+# in-debian13-gdb.sh COMMAND...: run a test with Debian 13's gdb as its client, as $GDB and in the PATH.
 set -eu
 GDB=$("$(dirname "$0")/debian13-gdb.sh")
-export GDB
+PATH=$(dirname "$GDB"):$PATH
+export GDB PATH
 exec "$@"

@@ -74,4 +74,13 @@ def gdb(address, *commands, timeout=120):
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout
     )
-    return done.stdout
+    return in_common_words(done.stdout)
+
+
+def in_common_words(text):
+    """What gdb 16 says in other words than gdb 13."""
+    text = re.sub(
+        r"Reached end of recorded history; stopping\.\n(Following forward execution will be added to history|"
+        r"Backward execution from here not possible)\.", "No more reverse-execution history.", text,
+    )  # fmt: skip
+    return re.sub(r"^Protocol error with Rcmd: (.*)\.$", r"\1", text, flags=re.M)

@@ -288,6 +288,99 @@ class Monitor(Session):
         self.assertIn("n|min(id)\n200|1\n", text)
 
 
+class Checkpoints(Session):
+    def test_by_number(self):
+        text = self.gdb(
+            "monitor goto 5", "monitor checkpoint the fifth", "monitor goto 9", "monitor checkpoint", "monitor checkpoints",
+            "monitor restart 1", SHOW, "monitor drop 1", "monitor restart 1", "monitor restart x", "monitor checkpoints",
+        )  # fmt: skip
+        self.assertEqual(text.count("checkpoint 1: exit 5 (run 1) the fifth\n"), 2)
+        self.assertEqual(text.count("checkpoint 2: exit 9 (run 1)\n"), 3)
+        self.assertEqual(visited(text), [5])
+        self.assertIn("there is no checkpoint 1", text)
+        self.assertIn("which checkpoint?", text)
+
+    def test_as_gdbs_own_commands(self):
+        done = xenrewind(
+            "replay", make_recording(*self.recording), "--gdb", "--", "-nx", "-batch", "-ex", "checkpoint start", "-ex",
+            "rewind goto 20", "-ex", "checkpoint", "-ex", "restart 1", "-ex", SHOW, "-ex", "when", "-ex", "info checkpoints",
+            "-ex", "delete checkpoint 1", "-ex", "restart 2", "-ex", SHOW, "-ex", "info checkpoints", "-ex", "rewind list 20 1",
+        )  # fmt: skip
+        self.assertEqual(visited(done.stdout), [1, 20], done.stdout + done.stderr)
+        self.assertEqual(done.stdout.count("checkpoint 1: exit 1 (run 1) start\n"), 2)
+        self.assertEqual(done.stdout.count("checkpoint 2: exit 20 (run 1)\n"), 3)
+        self.assertIn("exit 1 of 200: CPUID", done.stdout)
+
+
+class Symbols(unittest.TestCase):
+    """A symbol file that the recording names, of a kernel that moved by 0x200000."""
+
+    SLIDE = 0x200000
+    SOURCE = """
+        .text
+        .globl entry_SYSCALL_64, linux_banner, do_cpuid
+        .type do_cpuid, @function
+        entry_SYSCALL_64: .fill 0x100, 1, 0x90
+        do_cpuid: .byte 0x0f, 0xa2
+        .size do_cpuid, 2
+        .fill 0x1e, 1, 0x90
+        linux_banner: .fill 64, 1, {nop}
+        .data
+        .globl data_there
+        data_there: .long 1
+        .section .other, "aw", @progbits
+        .globl other_there
+        other_there: .long 1
+        .section .note.GNU-stack, "", @progbits
+    """
+
+    def setUp(self):
+        self.recording = path("symbols.db")
+        shutil.copy(make_recording("small.db", 200), self.recording)
+        with sqlite3.connect(self.recording) as db:
+            db.execute("INSERT INTO meta(key, value) VALUES ('symbol_file', 'vmlinux')")
+
+    def link(self, nop):
+        source = path("vmlinux.S")
+        with open(source, "w") as out:
+            out.write(self.SOURCE.format(nop=nop))
+        linked = BASE - self.SLIDE
+        command = ["gcc", "-nostdlib", "-static", "-Wl,--build-id=none", f"-Wl,-Ttext={linked:#x}",
+                   f"-Wl,-Tdata={linked + 0x1000:#x}", f"-Wl,--section-start=.other={linked + 0x2000:#x}"]  # fmt: skip
+        subprocess.run([*command, "-Wl,-e,entry_SYSCALL_64", "-o", path("vmlinux"), source], check=True)
+
+    def test_plain_gdb_loads_and_moves_them(self):
+        """No file is named in gdb: it hears of it, reads it through the server, and is told how far it moved."""
+        self.link(nop="0x90")
+        with Server(self.recording) as server:
+            text = gdb(server.address, "info symbol $pc", "p &data_there", "p &other_there", "monitor kaslr")
+        self.assertIn("do_cpuid in section .text", text)
+        self.assertIn(f"(<data variable, no debug info> *) {DATA:#x}", text)
+        self.assertIn(f"(<data variable, no debug info> *) {DATA + 0x1000:#x}", text)
+        self.assertIn("kernel moved by 0x200000 (from LSTAR, and its text stands there)", text)
+
+    def test_gdb_started_by_the_program(self):
+        self.link(nop="0x90")
+        done = xenrewind("replay", self.recording, "--gdb", "--", "-nx", "-batch", "-ex", "info symbol $pc", "-ex", "rewind kaslr")
+        self.assertIn("do_cpuid in section .text", done.stdout, done.stderr)
+        self.assertIn("kernel moved by 0x200000", done.stdout)
+
+    def test_symbols_of_another_kernel_are_not_moved(self):
+        self.link(nop="0x91")
+        with Server(self.recording) as server:
+            text = gdb(server.address, "info symbol $pc", "monitor kaslr")
+        self.assertNotIn("do_cpuid", text)
+        self.assertIn("another kernel", text)
+
+    def test_no_other_file_is_served(self):
+        self.link(nop="0x90")
+        with Server(self.recording) as server:
+            text = gdb(server.address, "remote get /etc/passwd /dev/null", f"remote get {path('vmlinux')} {path('copy')}")
+        self.assertRegex(text, "(?i)No such file")
+        with open(path("vmlinux"), "rb") as one, open(path("copy"), "rb") as other:
+            self.assertEqual(one.read(), other.read())
+
+
 class Connections(Session):
     recording = ("small.db", 200)
 

@@ -6,6 +6,7 @@
 #include "xrw/registers.h"
 #include "xrw/types.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -27,6 +28,21 @@ typedef int (*xrw_read_physical)(void *ctx, xrw_gpa gpa, void *buf, size_t bytes
  */
 int xrw_paging_translate(const struct xrw_registers *regs, xrw_gva gva, xrw_read_physical read,
                          void *ctx, xrw_gpa *gpa);
+
+/* What one entry of the page tables makes of a range of linear addresses. */
+struct xrw_mapping {
+    xrw_gva first, last; /* inclusive; all alike */
+    bool present;        /* else nothing is mapped there, and the rest is false or 0 */
+    bool writable, executable, user;
+    xrw_gpa gpa; /* of first */
+};
+
+/*
+ * The mapping that holds an address, or the hole that does: as wide as the entry.  Modes and errors
+ * as xrw_paging_translate(), but what is not mapped is an answer.
+ */
+int xrw_paging_map(const struct xrw_registers *regs, xrw_gva gva, xrw_read_physical read, void *ctx,
+                   struct xrw_mapping *mapping);
 
 #ifdef __cplusplus
 }

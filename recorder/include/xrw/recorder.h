@@ -45,6 +45,8 @@ struct xrw_record_progress {
 };
 
 /* Texts may be NULL where not wanted; all pointers belong to the caller. */
+struct xrw_store;
+
 struct xrw_record_options {
     const char *path;
     bool overwrite;
@@ -73,6 +75,9 @@ struct xrw_record_options {
     const volatile sig_atomic_t *interrupted;                                /* set to end */
     void (*progress)(void *ctx, const struct xrw_record_progress *progress); /* once a second */
     void (*notice)(void *ctx, const char *text);                             /* worth a line */
+    /* Once all is recorded and committed and the fork is gone, before the recording is closed: the
+     * last that is written into it, which can be read through another handle meanwhile. */
+    int (*finish)(void *ctx, struct xrw_store *store, struct xrw_error *err);
     void *ctx;
 };
 

@@ -23,6 +23,14 @@ int xrw_gdb_target_create(struct xrw_store *store, uint64_t run, struct xrw_gdb_
                           struct xrw_error *err);
 void xrw_gdb_target_destroy(struct xrw_gdb_target *target);
 
+/*
+ * Name the guest's symbol file, which gdb is then told of, may read, and is told the place of.
+ * Returns 0; -ENOENT, -ENOEXEC or another negative errno if it is no readable ELF file: then
+ * nothing has changed.
+ */
+int xrw_gdb_target_set_symbols(struct xrw_gdb_target *target, const char *path,
+                               struct xrw_error *err);
+
 /* Fill in all of an engine's configuration but the output; valid as long as the target. */
 void xrw_gdb_target_config(struct xrw_gdb_target *target, struct gdbstub_config *config);
 

@@ -13,6 +13,7 @@
 
 #include "xrw/error.h"
 #include "xrw/exit.h"
+#include "xrw/paging.h"
 #include "xrw/store.h"
 #include "xrw/types.h"
 
@@ -62,6 +63,11 @@ int xrw_memory_read_physical(struct xrw_memory *memory, const struct xrw_exit *e
  */
 int xrw_memory_translate(struct xrw_memory *memory, const struct xrw_exit *exit, xrw_gva gva,
                          xrw_gpa *gpa, struct xrw_error *err);
+
+/* The mapping around a linear address as of an exit: xrw_paging_map().  Returns 0; -ENODATA if a
+ * table or a register needed is not known; what the store reports. */
+int xrw_memory_map(struct xrw_memory *memory, const struct xrw_exit *exit, xrw_gva gva,
+                   struct xrw_mapping *mapping, struct xrw_error *err);
 
 /* As xrw_memory_read_physical(), by linear address; -EFAULT if the first byte is not mapped. */
 int xrw_memory_read(struct xrw_memory *memory, const struct xrw_exit *exit, xrw_gva gva, void *buf,

@@ -114,7 +114,7 @@ int xrw_store_refresh(struct xrw_store *store, struct xrw_error *err);
 
 /* ---- meta: texts by key ---------------------------------------------- */
 
-/* Keys in use: "program", "host_cpu", "hypervisor", "command_line", "symbol_file", "guest_name",
+/* Keys in use: "program", "host_cpu", "hypervisor", "command_line", "symbol_file", "guest_name", "kaslr",
  * "closed" ("1" once ended cleanly: set by xrw_store_close() after the last run was ended); see
  * docs/recording.md.  Control characters in what is read are replaced by '?'. */
 int xrw_store_set_meta(struct xrw_store *store, const char *key, const char *value,
