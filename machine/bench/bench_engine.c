@@ -63,7 +63,7 @@ static double translator(void *ctx)
     flat->native.gpr[7] = DATA;
     flat->native.gpr[4] = STACK;
     uint64_t begin = bench_cpu_ns();
-    int result = flat_run(flat, UINT64_MAX, &done);
+    int result = flat_run(flat, INT64_MAX, &done);
     program->instructions = done;
     double value = rate(program, begin);
     if (result != FLAT_STOPPED)

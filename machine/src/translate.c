@@ -12,7 +12,7 @@
 #define STACK_BYTES ((size_t)64 << 10)
 #define PAGE ((size_t)4096)
 /* The budget that translated code counts down; its sign is what it looks at. */
-#define MAX_CHUNK ((uint64_t)1 << 30)
+#define MAX_CHUNK ((int64_t)1 << 30)
 
 static size_t allocation_bytes(size_t bytes)
 {
@@ -40,14 +40,6 @@ void native_state_free(void *state, size_t bytes)
         munmap((uint8_t *)state - state_offset(bytes), allocation_bytes(bytes));
 }
 
-static void clear_tlb(struct translate *translate)
-{
-    struct translate_tlb *tlb = &translate->hot->tlb[0][0];
-    for (unsigned i = 0; i < 4; i++)
-        for (unsigned slot = 0; slot < TLB_SLOTS; slot++)
-            tlb[i].negative[slot] = TLB_EMPTY;
-}
-
 static void clear_hashes(struct translate *translate)
 {
     for (unsigned mode = 0; mode < TRANSLATE_MODES; mode++)
@@ -57,16 +49,6 @@ static void clear_hashes(struct translate *translate)
 
 void translate_flush(struct translate *translate)
 {
-    clear_tlb(translate);
-    clear_hashes(translate);
-    translate_unchain(translate);
-}
-
-void translate_flush_page(struct translate *translate, uint64_t page)
-{
-    struct translate_tlb *tlb = &translate->hot->tlb[0][0];
-    for (unsigned i = 0; i < 4; i++)
-        tlb[i].negative[page >> 12 & (TLB_SLOTS - 1)] = TLB_EMPTY;
     clear_hashes(translate);
     translate_unchain(translate);
 }
@@ -106,12 +88,11 @@ static bool resolve_fault(void *ctx, uint64_t rip, uint64_t *go_on)
 static void prepare_hot(struct translate *translate)
 {
     struct translate_hot *hot = translate->hot;
-    memset(hot, 0, offsetof(struct translate_hot, tlb));
-    hot->mask_index = (uint64_t)(TLB_SLOTS - 1) << 12;
+    memset(hot, 0, sizeof(*hot));
+    hot->mask_index = (((uint64_t)1 << translate->config.tlb.index_bits) - 1) << 12;
     hot->mask_page = ~(uint64_t)0xfff;
     hot->mask_sign = (uint64_t)1 << 63;
     hot->mask_hash = HASH_SLOTS - 1;
-    clear_tlb(translate);
 }
 
 static void emit_fixed(struct translate *translate)
@@ -133,35 +114,42 @@ static bool host_has_bmi2(void)
            __builtin_cpu_supports("avx");
 }
 
-int translate_create(struct native_cache *cache, struct native_state *state, uint64_t *rip,
-                     const uint64_t *fs_base, const uint64_t *gs_base,
-                     const struct translate_ops *ops, void *ctx, size_t code_bytes,
-                     struct translate **out)
+static int32_t disp_of(const struct translate *translate, const void *at)
+{
+    return (int32_t)((const uint8_t *)at - (const uint8_t *)translate->hot);
+}
+
+static void find_places(struct translate *translate)
+{
+    const struct translate_config *config = &translate->config;
+    translate->hot = translate_hot_of(config->state);
+    translate->fs_disp = disp_of(translate, config->fs_base);
+    translate->gs_disp = disp_of(translate, config->gs_base);
+    for (unsigned i = 0; i < TRANSLATE_SPACES; i++)
+        translate->tlb_disp[i] = disp_of(translate, config->tlb.entries[i]);
+}
+
+int translate_create(const struct translate_config *config, struct translate **out)
 {
     if (!host_has_bmi2())
         return -ENOTSUP;
     struct translate *made = calloc(1, sizeof(*made));
     if (!made)
         return -ENOMEM;
-    made->cache = cache;
-    made->state = state;
-    made->hot = translate_hot_of(state);
-    made->rip = rip;
-    made->fs_disp = (int32_t)((const uint8_t *)fs_base - (const uint8_t *)made->hot);
-    made->gs_disp = (int32_t)((const uint8_t *)gs_base - (const uint8_t *)made->hot);
-    made->ops = ops;
-    made->ctx = ctx;
+    made->config = *config;
+    if (!made->config.code_bytes)
+        made->config.code_bytes = DEFAULT_CODE_BYTES;
     made->features = native_host_features();
-    made->code_bytes = code_bytes ? code_bytes : DEFAULT_CODE_BYTES;
     ZydisDecoderInit(&made->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-    int error = native_map_code(made->code_bytes, &made->writable, &made->executable);
+    find_places(made);
+    int error = native_map_code(made->config.code_bytes, &made->writable, &made->executable);
     if (error) {
         free(made);
         return error;
     }
     emit_fixed(made);
     prepare_hot(made);
-    native_cache_set_extra(cache, resolve_fault, made);
+    native_cache_set_extra(config->cache, resolve_fault, made);
     *out = made;
     return 0;
 }
@@ -170,9 +158,9 @@ void translate_destroy(struct translate *translate)
 {
     if (!translate)
         return;
-    native_cache_set_extra(translate->cache, NULL, NULL);
-    munmap(translate->writable, translate->code_bytes);
-    munmap(translate->executable, translate->code_bytes);
+    native_cache_set_extra(translate->config.cache, NULL, NULL);
+    munmap(translate->writable, translate->config.code_bytes);
+    munmap(translate->executable, translate->config.code_bytes);
     for (unsigned mode = 0; mode < TRANSLATE_MODES; mode++)
         free(translate->hashes[mode]);
     free(translate->sites);
@@ -198,7 +186,7 @@ static uint32_t site_left(const struct translate *translate)
 
 static void restore_spilled(struct translate *translate, const struct translate_site *site)
 {
-    uint64_t *gpr = translate->state->gpr;
+    uint64_t *gpr = translate->config.state->gpr;
     const struct translate_hot *hot = translate->hot;
     if (site->m != NO_REGISTER)
         gpr[site->m] = hot->spill_m;
@@ -210,105 +198,67 @@ static void restore_spilled(struct translate *translate, const struct translate_
         gpr[site->r] = hot->spill_r;
 }
 
-struct run {
-    struct translate *translate;
-    uint64_t left;
-    unsigned mode;
-    uint32_t branch;     /* the site that was left by a branch */
-    uint64_t generation; /* ... then; else 0 */
+uint32_t translate_undefined(const struct translate *translate)
+{
+    return translate->undefined;
+}
+
+/* A branch that can become a jump to the code where it leads. */
+struct branch {
+    uint32_t site;
+    uint64_t generation; /* of the code then, plus 1; 0: none */
 };
 
-static int step(struct run *run)
-{
-    struct translate *translate = run->translate;
-    unsigned finished = 0;
-    int result = translate->ops->step(translate->ctx, &finished);
-    translate->counters.steps++;
-    run->left -= finished;
-    return result;
-}
+enum after { GO_ON, END_STEP, END_SHORT };
 
-/* The TLB did not have it: now that the interpreter has been there, it may be had. */
-static void fill_tlb(struct run *run, uint64_t address, bool write)
+static enum after left_block(struct translate *translate, unsigned mode, int64_t chunk,
+                             struct branch *branch)
 {
-    struct translate *translate = run->translate;
-    uint64_t page = address & ~(uint64_t)0xfff;
-    unsigned slot = (unsigned)(page >> 12 & (TLB_SLOTS - 1));
-    uint8_t *host = translate->ops->probe(translate->ctx, page, write, run->mode);
-    if (!host)
-        return;
-    struct translate_tlb *tlb =
-        &translate->hot->tlb[run->mode & TRANSLATE_USER ? 1 : 0][write ? 1 : 0];
-    tlb->negative[slot] = 0 - page;
-    tlb->addend[slot] = (uint64_t)(uintptr_t)host - page;
-}
-
-static int left_block(struct run *run, uint64_t chunk)
-{
-    struct translate *translate = run->translate;
     uint32_t number = site_left(translate);
-    struct translate_site site = translate->sites[number]; /* a copy: code may be forgotten */
-    uint64_t value = site.m != NO_REGISTER ? translate->state->gpr[site.m] : 0;
-    bool all = chunk == run->left;
-    run->left -= chunk - (translate->hot->budget + site.refund);
-    restore_spilled(translate, &site);
-    *translate->rip = site.rip;
-    int result = 0;
-    switch ((enum site_kind)site.kind) {
-    case SITE_BRANCH:
-        run->branch = number;
-        run->generation = translate->generation + 1;
-        break;
-    case SITE_BUDGET:
-        while (all && run->left && result == 0)
-            result = step(run);
-        break;
-    case SITE_DEAD: {
-        struct translate_target *target = translate_target_of(translate, site.rip, run->mode);
-        if (target)
-            target->code = 0, target->negative = translate_no_target(site.rip);
-        break;
-    }
+    const struct translate_site *site = &translate->sites[number];
+    bool all = chunk == *translate->config.left;
+    *translate->config.left -= chunk - ((int64_t)translate->hot->budget + site->refund);
+    *translate->config.rip = site->rip;
+    restore_spilled(translate, site);
+    translate->undefined = site->undefined;
+    switch ((enum site_kind)site->kind) {
     case SITE_STEP:
-    case SITE_READ:
-    case SITE_WRITE:
-    case SITE_FAULT:
-        if (run->left)
-            result = step(run);
-        if (result == 0 && (site.kind == SITE_READ || site.kind == SITE_WRITE))
-            fill_tlb(run, value, site.kind == SITE_WRITE);
-        break;
+        return END_STEP;
+    case SITE_BUDGET:
+        return all ? END_SHORT : GO_ON;
+    case SITE_DEAD: {
+        struct translate_target *target = translate_target_of(translate, site->rip, mode);
+        if (target)
+            target->code = 0, target->negative = translate_no_target(site->rip);
+        return GO_ON;
     }
-    return result;
+    case SITE_BRANCH:
+        *branch = (struct branch){number, translate->generation + 1};
+        return GO_ON;
+    }
+    return END_STEP;
 }
 
-static int run_block(struct run *run)
+enum translate_end translate_run(struct translate *translate, unsigned mode)
 {
-    struct translate *translate = run->translate;
-    uint64_t chunk = run->left < MAX_CHUNK ? run->left : MAX_CHUNK;
-    int mode = translate->ops->mode(translate->ctx);
-    uint64_t rip = *translate->rip;
-    uint64_t code = mode < 0 ? 0 : translate_lookup(translate, rip, (unsigned)mode);
-    if (!code)
-        return step(run);
-    if (run->generation == translate->generation + 1 && run->mode == (unsigned)mode)
-        translate_chain(translate, run->branch, rip, code);
-    run->generation = 0;
-    run->mode = (unsigned)mode;
-    translate->hot->budget = chunk;
-    translate->hot->floats = 0;
-    translate->hot->hash = (uint64_t)(uintptr_t)translate->hashes[mode];
-    translate->counters.entries++;
-    translate->enter(translate->hot, code);
-    return left_block(run, chunk);
-}
-
-int translate_run(struct translate *translate, uint64_t budget, uint64_t *done)
-{
-    struct run run = {.translate = translate, .left = budget};
-    int result = 0;
-    while (run.left && result == 0)
-        result = run_block(&run);
-    *done = budget - run.left;
-    return result;
+    struct branch branch = {0};
+    enum after after = GO_ON;
+    translate->undefined = 0;
+    while (after == GO_ON) {
+        int64_t left = *translate->config.left, chunk = left < MAX_CHUNK ? left : MAX_CHUNK;
+        uint64_t rip = *translate->config.rip;
+        uint64_t code = translate_lookup(translate, rip, mode);
+        if (!code)
+            return TRANSLATE_STEP;
+        if (branch.generation == translate->generation + 1)
+            translate_chain(translate, branch.site, rip, code);
+        branch.generation = 0;
+        translate->hot->budget = (uint64_t)chunk;
+        translate->hot->floats = 0;
+        translate->hot->hash = (uint64_t)(uintptr_t)translate->hashes[mode];
+        translate->counters.entries++;
+        translate->enter(translate->hot, code);
+        after = left_block(translate, mode, chunk, &branch);
+    }
+    return after == END_SHORT ? TRANSLATE_SHORT : TRANSLATE_STEP;
 }

@@ -2,7 +2,7 @@
 /*
  * The block translator: 64-bit guest code turned into host code of the same architecture, as an
  * accelerator of an interpreter.  It does the common case alone: computing, moving, jumping, and
- * memory that a small TLB of its own knows.  Everything else (a miss, a page crossing, a code page,
+ * memory that the interpreter's TLB knows.  Everything else (a miss, a page crossing, a code page,
  * a fault, an instruction that it does not know) leaves the block in front of the instruction, and
  * the interpreter does that one.  So every rare case exists once, there.
  *
@@ -18,67 +18,78 @@
 #include "native.h"
 
 /* What code may do, and how it sees memory: part of a block's identity. */
-enum translate_mode {
-    TRANSLATE_USER = 1, /* CPL 3: memory is user's */
-    TRANSLATE_SSE = 2,  /* instructions that need NATIVE_NEEDS_SSE run */
-    TRANSLATE_AVX = 4,
-    TRANSLATE_AVX512 = 8,
-};
-#define TRANSLATE_MODES 16
+#define TRANSLATE_SPACE 3u /* which of the TLBs */
+#define TRANSLATE_SSE 4u   /* instructions that need NATIVE_NEEDS_SSE run */
+#define TRANSLATE_AVX 8u
+#define TRANSLATE_AVX512 16u
+#define TRANSLATE_MODES 32u
+#define TRANSLATE_SPACES 3u
 
-struct translate_ops {
+/*
+ * The interpreter's TLBs, in the same allocation as the state: direct-mapped by the page number's
+ * low bits, entries of 64 bytes.  Each has the page's linear address, negated (so that adding an
+ * address gives the offset in the page), for reads that need nothing but the access (permissions, A
+ * bits, no exit, no watch), and for such writes (D bits, no code, no log); TRANSLATE_NO_PAGE if
+ * there is none.  And what to add to a linear address for the host's.
+ */
+struct translate_tlb {
+    const void *entries[TRANSLATE_SPACES];
+    unsigned index_bits;
+    uint16_t read, write, host; /* offsets in an entry */
+};
+#define TRANSLATE_TLB_ENTRY 64u
+#define TRANSLATE_NO_PAGE ((uint64_t)1 << 62)
+
+struct translate_config {
+    struct native_cache *cache; /* claims the thread, see native_enter() */
+    struct native_state *state; /* from native_state_allocate(), as all that follows to tlb */
+    uint64_t *rip;
+    int64_t *left; /* instructions that may be run; not negative */
+    const uint64_t *fs_base, *gs_base;
+    struct translate_tlb tlb;
+    size_t code_bytes; /* for code; 0: a default */
     /*
-     * Where does code at rip lie now, in the current mode?  Store its host address, the bytes from
-     * there to the end of its page, and the page's frame number, from which on writes to the page
-     * must call translate_forget_frame().  Returns 0; else the interpreter is asked to step.
+     * Where does code at rip lie now, in the current mode?  Outputs: its host address, the bytes
+     * from there to the end of its page, and what names its frame for translate_forget_frame().
+     * Returns 0; else the interpreter is to do it.  May leave by longjmp.
      */
-    int (*fetch)(void *ctx, uint64_t rip, const uint8_t **code, unsigned *bytes, uint64_t *gfn);
-    /*
-     * Interpret one instruction (or deliver what stands before it), *rip and the native_state being
-     * up to date, and set *finished to the instructions that it counted, 0 or 1.  Returns 0 to go
-     * on, anything else to end translate_run() with that.
-     */
-    int (*step)(void *ctx, unsigned *finished);
-    /*
-     * The host address of the page at a linear page address, if every access of that kind (write or
-     * read) to any byte of it, in the mode, needs nothing but the access: permissions, A and D
-     * bits, no exit, no code, no watch, no log.  Else NULL.
-     */
-    uint8_t *(*probe)(void *ctx, uint64_t page, bool write, unsigned mode);
-    /* The mode now, of enum translate_mode; negative: it must be interpreted (not 64-bit, ...). */
-    int (*mode)(void *ctx);
+    int (*fetch)(void *ctx, uint64_t rip, const uint8_t **code, unsigned *bytes, uint64_t *frame);
+    /* Those bytes of it were translated: writes there must forget the frame from now on. */
+    void (*covers)(void *ctx, uint64_t rip, unsigned bytes, uint64_t frame);
+    void *ctx;
 };
 
 struct translate;
 
-/*
- * state: from native_state_allocate().  rip, fs_base, gs_base: fields in the same allocation, which
- * translated code reads and writes.  cache: claims the thread, see native_enter().
- * Returns 0 with *out; -ENOTSUP if the host lacks BMI2; -ENOMEM; negative errno.
- */
-int translate_create(struct native_cache *cache, struct native_state *state, uint64_t *rip,
-                     const uint64_t *fs_base, const uint64_t *gs_base,
-                     const struct translate_ops *ops, void *ctx, size_t code_bytes,
-                     struct translate **out);
+/* config is copied.  Returns 0 with *out; -ENOTSUP if the host lacks BMI2; negative errno. */
+int translate_create(const struct translate_config *config, struct translate **out);
 void translate_destroy(struct translate *translate);
 
-/*
- * Run at most budget instructions, exactly counted in *done.  Returns 0 when they are done, or what
- * step() returned.  Between native_enter() and native_leave() of the cache.
- */
-int translate_run(struct translate *translate, uint64_t budget, uint64_t *done);
+enum translate_end {
+    TRANSLATE_STEP,  /* the instruction at *rip is the interpreter's */
+    TRANSLATE_SHORT, /* *left does not reach to the end of the block at *rip */
+};
 
-/* Translations of linear addresses have changed: all, or those of one page. */
+/*
+ * Run from *rip on, in the mode, no more than *left instructions; both are up to date afterwards,
+ * and the state is.  At least one instruction more has to be interpreted if *left is not 0. Between
+ * native_enter() and native_leave() of the cache.
+ */
+enum translate_end translate_run(struct translate *translate, unsigned mode);
+
+/* Status flags that are undefined where translate_run() ended, as far as the last block tells. */
+uint32_t translate_undefined(const struct translate *translate);
+
+/* Translations of linear addresses have changed: code is found anew. */
 void translate_flush(struct translate *translate);
-void translate_flush_page(struct translate *translate, uint64_t page);
-/* Code in this frame is about to change. */
-void translate_forget_frame(struct translate *translate, uint64_t gfn);
+/* Code in this frame is about to change, or the frame is another one's from now on. */
+void translate_forget_frame(struct translate *translate, uint64_t frame);
 /* Forget all code. */
 void translate_reset(struct translate *translate);
 
 /* Counters, for tests and benchmarks. */
 struct translate_counters {
-    uint64_t blocks, entries, misses, steps, chained, resets;
+    uint64_t blocks, entries, misses, chained, resets;
 };
 const struct translate_counters *translate_counters(const struct translate *translate);
 

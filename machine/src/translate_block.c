@@ -51,18 +51,18 @@ static size_t bucket_of(uint64_t rip, unsigned mode)
     return (size_t)((rip ^ rip >> 14 ^ (uint64_t)mode << 7) & (BUCKETS - 1));
 }
 
-static size_t frame_bucket(uint64_t gfn)
+static size_t frame_bucket(uint64_t frame)
 {
-    return (size_t)(gfn & (BUCKETS - 1));
+    return (size_t)((frame ^ frame >> 6 ^ frame >> 20) & (BUCKETS - 1));
 }
 
-static struct translate_block *find(struct translate *translate, uint64_t rip, uint64_t gfn,
+static struct translate_block *find(struct translate *translate, uint64_t rip, uint64_t frame,
                                     unsigned mode)
 {
     uint32_t number = translate->buckets[bucket_of(rip, mode)];
     while (number) {
         struct translate_block *block = &translate->blocks[number - 1];
-        if (!block->dead && block->rip == rip && block->gfn == gfn && block->mode == mode)
+        if (!block->dead && block->rip == rip && block->frame == frame && block->mode == mode)
             return block;
         number = block->next;
     }
@@ -85,6 +85,7 @@ static void emit_insns(struct block_emit *b, const uint8_t *code, unsigned bytes
         if (outcome == OUTCOME_UNKNOWN)
             break;
         b->done++;
+        b->source_bytes = at + insn.insn.length;
         if (outcome == OUTCOME_NEXT)
             b->rip += insn.insn.length;
     }
@@ -104,7 +105,7 @@ static void emit_fault_exits(struct block_emit *b)
         site->stub = translate_offset(translate, b->e.at);
         b->m = fault->m;
         b->r = fault->r;
-        block_leave(b, SITE_FAULT, fault->rip, fault->done);
+        block_leave(b, SITE_STEP, fault->rip, fault->done);
     }
 }
 
@@ -137,21 +138,21 @@ static void settle(struct block_emit *b)
 static void enlist(struct translate *translate, const struct translate_block *block)
 {
     uint32_t *bucket = &translate->buckets[bucket_of(block->rip, block->mode)];
-    uint32_t *frame = &translate->frames[frame_bucket(block->gfn)];
+    uint32_t *in_frame = &translate->frames[frame_bucket(block->frame)];
     struct translate_block *stored = &translate->blocks[translate->block_count];
     *stored = *block;
     stored->next = *bucket;
-    stored->next_in_frame = *frame;
-    *bucket = *frame = ++translate->block_count;
+    stored->next_in_frame = *in_frame;
+    *bucket = *in_frame = ++translate->block_count;
     translate->counters.blocks++;
 }
 
 static struct translate_block *translate_block(struct translate *translate, uint64_t rip,
                                                unsigned mode, const uint8_t *code, unsigned bytes,
-                                               uint64_t gfn)
+                                               uint64_t frame)
 {
     struct block_emit b;
-    if (translate->code_bytes - translate->code_used < BLOCK_ROOM)
+    if (translate->config.code_bytes - translate->code_used < BLOCK_ROOM)
         translate_reset(translate);
     if (!make_room(translate))
         return NULL;
@@ -164,7 +165,7 @@ static struct translate_block *translate_block(struct translate *translate, uint
     }
     emit_fault_exits(&b);
     struct translate_block block = {.rip = rip,
-                                    .gfn = gfn,
+                                    .frame = frame,
                                     .mode = (uint8_t)mode,
                                     .start = translate_offset(translate, b.start),
                                     .end = translate_offset(translate, b.e.at)};
@@ -178,6 +179,8 @@ static struct translate_block *translate_block(struct translate *translate, uint
     block.dead_site = translate_add_site(translate, &dead);
     translate->code_used = (block.end + 15) & ~15u;
     enlist(translate, &block);
+    if (b.source_bytes)
+        translate->config.covers(translate->config.ctx, rip, b.source_bytes, frame);
     return &translate->blocks[translate->block_count - 1];
 }
 
@@ -206,17 +209,17 @@ uint64_t translate_lookup(struct translate *translate, uint64_t rip, unsigned mo
     struct translate_target *target = translate_target_of(translate, rip, mode);
     const uint8_t *code;
     unsigned bytes;
-    uint64_t gfn;
+    uint64_t frame;
     if (!target)
         return 0;
     if (target->code && target->negative == 0 - rip)
         return target->code;
     translate->counters.misses++;
-    if (translate->ops->fetch(translate->ctx, rip, &code, &bytes, &gfn) != 0)
+    if (translate->config.fetch(translate->config.ctx, rip, &code, &bytes, &frame) != 0)
         return 0;
-    struct translate_block *block = find(translate, rip, gfn, mode);
+    struct translate_block *block = find(translate, rip, frame, mode);
     if (!block)
-        block = translate_block(translate, rip, mode, code, bytes, gfn);
+        block = translate_block(translate, rip, mode, code, bytes, frame);
     if (!block)
         return 0;
     target->negative = 0 - rip;
@@ -254,12 +257,12 @@ void translate_unchain(struct translate *translate)
     translate->crossing_count = 0;
 }
 
-void translate_forget_frame(struct translate *translate, uint64_t gfn)
+void translate_forget_frame(struct translate *translate, uint64_t frame)
 {
-    uint32_t *link = &translate->frames[frame_bucket(gfn)];
+    uint32_t *link = &translate->frames[frame_bucket(frame)];
     while (*link) {
         struct translate_block *block = &translate->blocks[*link - 1];
-        if (block->gfn != gfn) {
+        if (block->frame != frame) {
             link = &block->next_in_frame;
             continue;
         }

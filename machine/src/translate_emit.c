@@ -67,12 +67,36 @@ static void emit_lea(struct emit *e, unsigned to, unsigned base, int32_t disp)
     emit_address(e, to, base, disp);
 }
 
+static int gpr(ZydisRegister reg)
+{
+    if (reg == ZYDIS_REGISTER_NONE)
+        return -1;
+    return ZydisRegisterGetId(ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg));
+}
+
+/* lea to, [base + index * scale + disp32]; base or index -1: none */
+static void emit_lea_full(struct emit *e, bool wide, unsigned to, int base, int index,
+                          unsigned scale, int32_t disp)
+{
+    unsigned index_bits = index < 0 ? 4 : (unsigned)index;
+    unsigned base_bits = base < 0 ? 5 : (unsigned)base;
+    unsigned rex =
+        0x40 | (wide ? 8u : 0) | (to >> 3) << 2 | (index_bits >> 3) << 1 | base_bits >> 3;
+    emit1(e, rex);
+    emit1(e, 0x8d);
+    emit1(e, (base < 0 ? 0x04 : 0x84) | (to & 7) << 3);
+    emit1(e, (unsigned)__builtin_ctz(scale ? scale : 1) << 6 | (index_bits & 7) << 3 |
+                 (base_bits & 7));
+    emit4(e, (uint32_t)disp);
+}
+
 void block_leave(struct block_emit *b, enum site_kind kind, uint64_t rip, unsigned done)
 {
     struct translate_site site = {.rip = rip,
                                   .offset = translate_offset(b->translate, b->e.at),
                                   .block = b->block,
                                   .refund = (uint16_t)done, /* made a refund at the block's end */
+                                  .undefined = b->undefined,
                                   .kind = (uint8_t)kind,
                                   .m = (uint8_t)b->m,
                                   .b = (uint8_t)b->b,
@@ -155,29 +179,6 @@ void block_restore_all(struct block_emit *b)
     block_restore_m(b);
 }
 
-static int gpr(ZydisRegister reg)
-{
-    if (reg == ZYDIS_REGISTER_NONE)
-        return -1;
-    return ZydisRegisterGetId(ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg));
-}
-
-/* lea to, [base + index * scale + disp32]; base or index -1: none */
-static void emit_lea_full(struct emit *e, bool wide, unsigned to, int base, int index,
-                          unsigned scale, int32_t disp)
-{
-    unsigned index_bits = index < 0 ? 4 : (unsigned)index;
-    unsigned base_bits = base < 0 ? 5 : (unsigned)base;
-    unsigned rex =
-        0x40 | (wide ? 8u : 0) | (to >> 3) << 2 | (index_bits >> 3) << 1 | base_bits >> 3;
-    emit1(e, rex);
-    emit1(e, 0x8d);
-    emit1(e, (base < 0 ? 0x04 : 0x84) | (to & 7) << 3);
-    emit1(e, (unsigned)__builtin_ctz(scale ? scale : 1) << 6 | (index_bits & 7) << 3 |
-                 (base_bits & 7));
-    emit4(e, (uint32_t)disp);
-}
-
 void block_lea(struct block_emit *b, unsigned to, const struct insn *insn,
                const ZydisDecodedOperand *memory)
 {
@@ -213,15 +214,15 @@ void block_address(struct block_emit *b, const struct insn *insn, const ZydisDec
 
 void block_translate(struct block_emit *b, unsigned bytes, bool write)
 {
-    int32_t tlb = (int32_t)(offsetof(struct translate_hot, tlb) +
-                            sizeof(struct translate_tlb) *
-                                ((b->mode & TRANSLATE_USER ? 2u : 0) + (write ? 1u : 0)));
+    const struct translate_tlb *tlb = &b->translate->config.tlb;
+    int32_t entry = b->translate->tlb_disp[b->mode & TRANSLATE_SPACE];
     emit_pext(&b->e, b->b, b->m, HOT(mask_index));
-    emit_load_indexed(&b->e, RCX, b->b, tlb + (int32_t)offsetof(struct translate_tlb, negative));
-    emit_load_indexed(&b->e, b->b, b->b, tlb + (int32_t)offsetof(struct translate_tlb, addend));
+    emit_lea_full(&b->e, true, b->b, -1, (int)b->b, TRANSLATE_TLB_ENTRY / 8, 0);
+    emit_load_indexed(&b->e, RCX, b->b, entry + (write ? tlb->write : tlb->read));
+    emit_load_indexed(&b->e, b->b, b->b, entry + tlb->host);
     emit_lea_sum(&b->e, RCX, RCX, b->m, (int32_t)bytes - 1);
     emit_pext(&b->e, RCX, RCX, HOT(mask_page));
-    emit_unless_zero(b, write ? SITE_WRITE : SITE_READ, b->rip, b->done);
+    emit_unless_zero(b, SITE_STEP, b->rip, b->done);
     emit_lea_sum(&b->e, b->m, b->m, b->b, 0);
 }
 

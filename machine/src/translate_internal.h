@@ -6,21 +6,9 @@
 #include "native_internal.h"
 #include "translate.h"
 
-#define TLB_SLOTS 256u
 #define HASH_SLOTS 4096u
 
-/*
- * A TLB of linear pages: the negated page address, so that adding an address gives the offset in
- * the page without touching the flags, and what to add to an address for the host's.
- */
-struct translate_tlb {
-    uint64_t negative[TLB_SLOTS];
-    uint64_t addend[TLB_SLOTS];
-};
-/* No address plus this is an offset in a page: all slots have it at first. */
-#define TLB_EMPTY ((uint64_t)1 << 62)
-
-/* What translated code reaches through RSP, with the TLBs behind it, and then the native_state. */
+/* What translated code reaches through RSP; the native_state follows. */
 struct translate_hot {
     uint64_t spill_rcx, spill_m, spill_b, spill_r;
     uint64_t budget;    /* instructions left; negative: out of them */
@@ -31,8 +19,7 @@ struct translate_hot {
     uint64_t floats;                                      /* 1: MXCSR is the guest's */
     uint64_t site;                                        /* where it was left */
     uint64_t host_rsp;
-    uint64_t target;                /* of CALL [memory] */
-    struct translate_tlb tlb[2][2]; /* user, write */
+    uint64_t target; /* of CALL [memory] */
 };
 
 #define HOT(member) ((int32_t)offsetof(struct translate_hot, member))
@@ -51,10 +38,7 @@ struct translate_target {
 
 /* Why a block is left. */
 enum site_kind {
-    SITE_STEP, /* interpret the instruction at rip */
-    SITE_READ, /* likewise: the TLB does not have the address in register m */
-    SITE_WRITE,
-    SITE_FAULT,  /* likewise: the processor refused it */
+    SITE_STEP,   /* interpret the instruction at rip */
     SITE_BRANCH, /* rip is where to go on; the CALL here can become a JMP to it */
     SITE_BUDGET, /* not enough instructions left for the block at rip */
     SITE_DEAD,   /* the block's code has changed */
@@ -68,13 +52,14 @@ struct translate_site {
     uint64_t rip;
     uint32_t offset; /* of the CALL in the code */
     uint32_t block;
-    uint16_t refund; /* instructions of the block that are not done */
+    uint16_t refund;    /* instructions of the block that are not done */
+    uint16_t undefined; /* status flags */
     uint8_t kind;
     uint8_t m, b, r; /* registers spilled; rcx always if b is */
 };
 
 struct translate_block {
-    uint64_t rip, gfn;
+    uint64_t rip, frame;
     uint32_t start, end; /* in the code */
     uint32_t dead_site;
     uint32_t next, next_in_frame; /* block number + 1 */
@@ -101,9 +86,11 @@ struct block_emit {
     unsigned done;       /* instructions before it in the block */
     unsigned count_slot; /* offset of what must be patched with the count */
     uint32_t block, first_site;
-    unsigned m, b, r;  /* registers in use as scratch, NO_REGISTER: none */
-    bool floats;       /* MXCSR is to be the guest's */
-    bool wants_floats; /* an instruction of it needs that */
+    unsigned source_bytes; /* of guest code */
+    unsigned m, b, r;      /* registers in use as scratch, NO_REGISTER: none */
+    uint16_t undefined;    /* status flags, behind the instructions so far */
+    bool floats;           /* MXCSR is to be the guest's */
+    bool wants_floats;     /* an instruction of it needs that */
     unsigned fault_count;
     struct fault_exit faults[MAX_BLOCK_INSNS];
 };
@@ -124,18 +111,14 @@ struct fault_site {
 #define BUCKETS 16384u
 
 struct translate {
-    struct native_cache *cache;
-    struct native_state *state;
+    struct translate_config config;
     struct translate_hot *hot;
-    uint64_t *rip;
-    int32_t fs_disp, gs_disp;
-    const struct translate_ops *ops;
-    void *ctx;
+    int32_t fs_disp, gs_disp, tlb_disp[TRANSLATE_SPACES];
+    uint32_t undefined;
     uint64_t features;
     ZydisDecoder decoder;
 
     uint8_t *writable, *executable;
-    size_t code_bytes;
     uint32_t code_first, code_used, leave; /* offsets */
     void (*enter)(struct translate_hot *hot, uint64_t code);
 

@@ -132,6 +132,15 @@ static bool translate_frame_move(struct block_emit *b, const struct insn *insn,
     return true;
 }
 
+static void note_flags(struct block_emit *b, const struct insn *insn)
+{
+    const ZydisAccessedFlags *flags = insn->insn.cpu_flags;
+    if (!flags)
+        return;
+    uint32_t defined = flags->modified | flags->set_0 | flags->set_1;
+    b->undefined = (uint16_t)((b->undefined & ~defined) | (flags->undefined & NATIVE_RFLAGS));
+}
+
 enum outcome translate_native(struct block_emit *b, const struct insn *insn)
 {
     struct native_use use;
@@ -158,5 +167,6 @@ enum outcome translate_native(struct block_emit *b, const struct insn *insn)
         return OUTCOME_UNKNOWN;
     }
     emit_native(b, insn, &use, &form);
+    note_flags(b, insn);
     return OUTCOME_NEXT;
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define MODE (TRANSLATE_SSE | TRANSLATE_AVX | TRANSLATE_AVX512)
+
 struct step {
     struct flat *flat;
     ZydisDecodedInstruction insn;
@@ -19,6 +21,26 @@ static int fault(struct flat *flat, int vector)
     return FLAT_FAULT;
 }
 
+void flat_flush(struct flat *flat)
+{
+    for (unsigned i = 0; i < 1 << FLAT_TLB_BITS; i++)
+        flat->tlb[i].negative_read = flat->tlb[i].negative_write = TRANSLATE_NO_PAGE;
+}
+
+static void remember(struct flat *flat, uint64_t address, bool write)
+{
+    struct flat_tlb_entry *entry = &flat->tlb[address >> 12 & ((1 << FLAT_TLB_BITS) - 1)];
+    uint64_t negative = 0 - (address & ~(uint64_t)4095);
+    if (flat->no_tlb)
+        return;
+    if (entry->negative_read != negative)
+        entry->negative_write = TRANSLATE_NO_PAGE;
+    entry->negative_read = negative;
+    if (write)
+        entry->negative_write = negative;
+    entry->host = (uint64_t)(uintptr_t)flat->memory - FLAT_BASE;
+}
+
 /* The host's address of guest memory; NULL: there is none.  Pages of code lose their blocks. */
 static uint8_t *reach(struct flat *flat, uint64_t address, unsigned bytes, bool write)
 {
@@ -30,6 +52,7 @@ static uint8_t *reach(struct flat *flat, uint64_t address, unsigned bytes, bool 
             translate_forget_frame(flat->translate, page);
         flat->is_code[page] = 0;
     }
+    remember(flat, address, write);
     return flat->memory + offset;
 }
 
@@ -244,7 +267,7 @@ int flat_step(struct flat *flat, unsigned *finished)
     return result;
 }
 
-static int fetch(void *ctx, uint64_t rip, const uint8_t **code, unsigned *bytes, uint64_t *gfn)
+static int fetch(void *ctx, uint64_t rip, const uint8_t **code, unsigned *bytes, uint64_t *frame)
 {
     struct flat *flat = ctx;
     uint8_t *at = reach(flat, rip, 1, false);
@@ -252,35 +275,38 @@ static int fetch(void *ctx, uint64_t rip, const uint8_t **code, unsigned *bytes,
         return -1;
     *code = at;
     *bytes = 4096 - (rip & 4095);
-    *gfn = (rip - FLAT_BASE) >> 12;
-    if (!flat->is_code[*gfn])
-        translate_flush_page(flat->translate, rip & ~(uint64_t)4095);
-    flat->is_code[*gfn] = 1;
+    *frame = (rip - FLAT_BASE) >> 12;
     return 0;
 }
 
-static int step_op(void *ctx, unsigned *finished)
-{
-    return flat_step(ctx, finished);
-}
-
-static uint8_t *probe(void *ctx, uint64_t page, bool write, unsigned mode)
+static void covers(void *ctx, uint64_t rip, unsigned bytes, uint64_t frame)
 {
     struct flat *flat = ctx;
-    uint8_t *host = reach(flat, page, 4096, false);
-    (void)mode;
-    if (!host || flat->no_probe || (write && flat->is_code[(page - FLAT_BASE) >> 12]))
-        return NULL;
-    return host;
+    (void)bytes;
+    flat->is_code[frame] = 1;
+    flat->tlb[rip >> 12 & ((1 << FLAT_TLB_BITS) - 1)].negative_write = TRANSLATE_NO_PAGE;
 }
 
-static int mode_op(void *ctx)
+static int create_translator(struct flat *flat)
 {
-    (void)ctx;
-    return TRANSLATE_USER | TRANSLATE_SSE | TRANSLATE_AVX | TRANSLATE_AVX512;
+    const struct translate_config config = {
+        .cache = flat->cache,
+        .state = &flat->native,
+        .rip = &flat->rip,
+        .left = &flat->left,
+        .fs_base = &flat->fs_base,
+        .gs_base = &flat->gs_base,
+        .tlb = {{flat->tlb, flat->tlb, flat->tlb},
+                FLAT_TLB_BITS,
+                offsetof(struct flat_tlb_entry, negative_read),
+                offsetof(struct flat_tlb_entry, negative_write),
+                offsetof(struct flat_tlb_entry, host)},
+        .fetch = fetch,
+        .covers = covers,
+        .ctx = flat,
+    };
+    return translate_create(&config, &flat->translate);
 }
-
-static const struct translate_ops ops = {fetch, step_op, probe, mode_op};
 
 struct flat *flat_create(uint64_t bytes, bool with_translator)
 {
@@ -288,14 +314,13 @@ struct flat *flat_create(uint64_t bytes, bool with_translator)
     if (!flat)
         return NULL;
     native_state_init(&flat->native);
+    flat_flush(flat);
     ZydisDecoderInit(&flat->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     flat->bytes = bytes;
     flat->memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     flat->is_code = calloc(bytes >> 12, 1);
     if (flat->memory == MAP_FAILED || !flat->is_code || native_cache_create(&flat->cache, 0) != 0 ||
-        (with_translator &&
-         translate_create(flat->cache, &flat->native, &flat->rip, &flat->fs_base, &flat->gs_base,
-                          &ops, flat, 0, &flat->translate) != 0)) {
+        (with_translator && create_translator(flat) != 0)) {
         flat_destroy(flat);
         return NULL;
     }
@@ -320,13 +345,20 @@ int flat_run(struct flat *flat, uint64_t budget, uint64_t *done)
     *done = 0;
     if (result)
         return result;
-    if (flat->translate)
-        result = translate_run(flat->translate, budget, done);
-    while (!flat->translate && result == 0 && *done < budget) {
+    for (flat->left = (int64_t)budget; flat->left && result == 0;) {
+        enum translate_end end = TRANSLATE_STEP;
         unsigned finished;
-        result = flat_step(flat, &finished);
-        *done += finished;
+        if (flat->translate)
+            end = translate_run(flat->translate, MODE);
+        do {
+            if (flat->left == 0)
+                break;
+            result = flat_step(flat, &finished);
+            flat->steps++;
+            flat->left -= finished;
+        } while (end == TRANSLATE_SHORT && result == 0);
     }
+    *done = budget - (uint64_t)flat->left;
     native_leave(flat->cache);
     return result;
 }

@@ -11,9 +11,16 @@
 
 #define FLAT_BASE 0x400000u
 
+struct flat_tlb_entry {
+    uint64_t negative_read, negative_write, host, unused[5];
+};
+#define FLAT_TLB_BITS 8
+
 struct flat {
     struct native_state native;
     uint64_t rip, fs_base, gs_base;
+    int64_t left;
+    struct flat_tlb_entry tlb[1 << FLAT_TLB_BITS];
     uint8_t *memory; /* of FLAT_BASE, page-aligned */
     uint64_t bytes;
     struct native_cache *cache;
@@ -21,7 +28,8 @@ struct flat {
     ZydisDecoder decoder;
     uint8_t *is_code; /* by page */
     int vector;       /* of the fault that stopped it */
-    bool no_probe;    /* every memory access is interpreted */
+    bool no_tlb;      /* every memory access is interpreted */
+    uint64_t steps;   /* instructions interpreted */
 };
 
 enum { FLAT_STOPPED = 1, FLAT_FAULT = 2 }; /* INT3 was reached; a fault, see vector */
@@ -30,10 +38,13 @@ enum { FLAT_STOPPED = 1, FLAT_FAULT = 2 }; /* INT3 was reached; a fault, see vec
 struct flat *flat_create(uint64_t bytes, bool with_translator);
 void flat_destroy(struct flat *flat);
 
+/* Forget translations. */
+void flat_flush(struct flat *flat);
+
 /* One instruction: 0, FLAT_STOPPED, FLAT_FAULT. */
 int flat_step(struct flat *flat, unsigned *finished);
 
-/* Up to budget instructions, by the translator if there is one. */
+/* Up to budget (63 bits) instructions, by the translator if there is one. */
 int flat_run(struct flat *flat, uint64_t budget, uint64_t *done);
 
 #endif
