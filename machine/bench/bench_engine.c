@@ -4,17 +4,15 @@
  * instructions a second of processor time.
  */
 #include "bench.h"
-#include "flat.h"
-#include "guest/work.h"
+#include "work_machine.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unicorn/unicorn.h>
 
-#define MEMORY ((uint64_t)4 << 20)
-#define DATA (FLAT_BASE + 0x100000u)
-#define STACK (FLAT_BASE + MEMORY - 4096)
+#define STACK 0x600000u
 #define SEED 7u
+#define LOG_BYTES ((size_t)1 << 30)
 
 struct program {
     uint8_t image[65536];
@@ -48,29 +46,45 @@ static void check(const struct program *program, const struct work *results, con
         bench_fail("%s computed wrong results", who);
 }
 
+enum way { INTERPRETER, INTERPRETER_LOG, TRANSLATOR };
+
+static double engine(struct program *program, enum way way)
+{
+    static struct work results;
+    const struct xrw_machine_until until = {.instructions = UINT64_MAX};
+    struct xrw_machine_result result;
+    struct xrw_machine *m =
+        work_machine_create(program->image, program->bytes, program->rounds, SEED);
+    if (!m)
+        bench_fail("no engine on this host");
+    xrw_machine_set_translator(m, way == TRANSLATOR);
+    if (way == INTERPRETER_LOG && xrw_machine_log(m, LOG_BYTES) != 0)
+        bench_fail("no memory for the log");
+    uint64_t begin = bench_cpu_ns();
+    if (xrw_machine_run(m, &until, &result) != 0 || result.stop != XRW_STOP_EXIT)
+        bench_fail("the engine stopped with %d", (int)result.stop);
+    program->instructions = result.instructions;
+    double value = rate(program, begin);
+    if (xrw_machine_read(m, WORK_DATA, &results, sizeof results) != 0)
+        bench_fail("the results cannot be read");
+    check(program, &results, "the engine");
+    xrw_machine_destroy(m);
+    return value;
+}
+
+static double interpreter(void *ctx)
+{
+    return engine(ctx, INTERPRETER);
+}
+
+static double interpreter_log(void *ctx)
+{
+    return engine(ctx, INTERPRETER_LOG);
+}
+
 static double translator(void *ctx)
 {
-    struct program *program = ctx;
-    struct flat *flat = flat_create(MEMORY, true);
-    uint64_t done = 0;
-    if (!flat)
-        bench_fail("no translator on this host");
-    struct work *work = (struct work *)(flat->memory + (DATA - FLAT_BASE));
-    memcpy(flat->memory, program->image, program->bytes);
-    work->rounds = program->rounds;
-    work->seed = SEED;
-    flat->rip = FLAT_BASE;
-    flat->native.gpr[7] = DATA;
-    flat->native.gpr[4] = STACK;
-    uint64_t begin = bench_cpu_ns();
-    int result = flat_run(flat, INT64_MAX, &done);
-    program->instructions = done;
-    double value = rate(program, begin);
-    if (result != FLAT_STOPPED)
-        bench_fail("the translator stopped with %d at %llx", result, (unsigned long long)flat->rip);
-    check(program, work, "the translator");
-    flat_destroy(flat);
-    return value;
+    return engine(ctx, TRANSLATOR);
 }
 
 static void on_code(uc_engine *engine, uint64_t address, uint32_t size, void *data)
@@ -81,26 +95,27 @@ static void on_code(uc_engine *engine, uint64_t address, uint32_t size, void *da
     ++*(uint64_t *)data;
 }
 
-static double unicorn(struct program *program, bool hook)
+static double unicorn(const struct program *program, bool hook)
 {
     static struct work results;
-    uint64_t rdi = DATA, rsp = STACK, counted = 0;
-    const uint32_t head[2] = {program->rounds, SEED};
     uc_engine *engine;
+    uint64_t rdi = WORK_DATA, rsp = STACK, counted = 0;
+    const uint32_t head[2] = {program->rounds, SEED};
     uc_hook handle;
     if (uc_open(UC_ARCH_X86, UC_MODE_64, &engine) != UC_ERR_OK ||
-        uc_mem_map(engine, FLAT_BASE, MEMORY, UC_PROT_ALL) != UC_ERR_OK ||
-        uc_mem_write(engine, FLAT_BASE, program->image, program->bytes) != UC_ERR_OK ||
-        uc_mem_write(engine, DATA, head, sizeof(head)) != UC_ERR_OK ||
+        uc_mem_map(engine, WORK_USER, WORK_BYTES - WORK_USER, UC_PROT_ALL) != UC_ERR_OK ||
+        uc_mem_write(engine, WORK_USER, program->image, program->bytes) != UC_ERR_OK ||
+        uc_mem_write(engine, WORK_DATA, head, sizeof(head)) != UC_ERR_OK ||
         uc_reg_write(engine, UC_X86_REG_RDI, &rdi) != UC_ERR_OK ||
         uc_reg_write(engine, UC_X86_REG_RSP, &rsp) != UC_ERR_OK ||
         (hook && uc_hook_add(engine, &handle, UC_HOOK_CODE, (void *)on_code, &counted, (uint64_t)1,
                              (uint64_t)0) != UC_ERR_OK))
         bench_fail("Unicorn cannot be set up");
     uint64_t begin = bench_cpu_ns();
-    uc_err error = uc_emu_start(engine, FLAT_BASE, FLAT_BASE + 5, 0, 0); /* to work_end */
+    uc_err error = uc_emu_start(engine, WORK_USER, WORK_USER + 5, 0, 0); /* to work_end */
     double value = rate(program, begin);
-    if (error != UC_ERR_OK || uc_mem_read(engine, DATA, &results, sizeof(results)) != UC_ERR_OK)
+    if (error != UC_ERR_OK ||
+        uc_mem_read(engine, WORK_DATA, &results, sizeof(results)) != UC_ERR_OK)
         bench_fail("Unicorn: %s", uc_strerror(error));
     check(program, &results, "Unicorn");
     uc_close(engine);
@@ -122,9 +137,13 @@ int main(void)
     static struct program program;
     load(&program, 20);
     translator(&program); /* counts the instructions */
+    bench_pairs("engine/interpreter/user", "MIPS", interpreter, "Unicorn without hooks",
+                unicorn_plain, &program);
+    bench_pairs("engine/interpreter/user/hooked", "MIPS", interpreter,
+                "Unicorn with a hook of each instruction", unicorn_hooked, &program);
+    bench_pairs("engine/interpreter/user/log", "MIPS", interpreter_log,
+                "the interpreter without an undo log", interpreter, &program);
     bench_pairs("engine/translator/user", "MIPS", translator, "Unicorn without hooks",
                 unicorn_plain, &program);
-    bench_pairs("engine/translator/user/hooked", "MIPS", translator,
-                "Unicorn with a hook of each instruction", unicorn_hooked, &program);
     return 0;
 }

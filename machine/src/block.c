@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Decoded code, in blocks, by where it lies and in what mode it runs. */
 #include "state.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -125,6 +126,9 @@ void frame_forget_code(struct frame *frame)
     while (frame->blocks)
         block_kill(frame->blocks);
     frame->code_lines = 0;
+    if (frame->translate)
+        translate_forget_frame(frame->translate, (uint64_t)(uintptr_t)frame);
+    frame->translate = NULL;
 }
 
 void code_flush(struct xrw_machine *m)
@@ -142,6 +146,8 @@ void code_flush(struct xrw_machine *m)
     memset(code->hash, 0, sizeof code->hash);
     free_chunks(code);
     native_cache_reset(m->native);
+    if (m->translate)
+        translate_reset(m->translate);
     m->want_link = NULL;
     m->block = NULL;
 }
@@ -204,7 +210,7 @@ static void enter(struct xrw_machine *m, struct block *block)
     for (unsigned k = 0; k < 2 && block->frame[k]; k++) {
         struct frame *frame = block->frame[k];
 
-        if (!frame->blocks)
+        if (!frame->code_lines)
             mmu_no_write(m, frame);
         frame->code_lines |= k ? lines(0, block->bytes - first) : lines(offset, first);
         if (k && frame == block->frame[0])
@@ -322,4 +328,26 @@ struct block *code_find(struct xrw_machine *m)
     }
     *recent = b;
     return b;
+}
+
+int code_fetch(void *machine, uint64_t rip, const uint8_t **code, unsigned *bytes, uint64_t *frame)
+{
+    struct xrw_machine *m = machine;
+    const struct tlb_entry *e;
+
+    code_find(m); /* so that the frame is known to hold code */
+    e = fetch(m, rip);
+    *code = (const uint8_t *)(uintptr_t)(rip + e->host);
+    *bytes = XRW_PAGE_BYTES - (unsigned)(rip % XRW_PAGE_BYTES);
+    *frame = (uint64_t)(uintptr_t)e->frame;
+    return 0;
+}
+
+void code_covers(void *machine, uint64_t rip, unsigned bytes, uint64_t frame)
+{
+    struct xrw_machine *m = machine;
+    struct frame *covered = (struct frame *)(uintptr_t)frame;
+
+    covered->code_lines |= lines((unsigned)(rip % XRW_PAGE_BYTES), bytes);
+    covered->translate = m->translate;
 }

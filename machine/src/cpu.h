@@ -58,12 +58,14 @@ enum tlb_kind {
 struct frame;
 
 /* A page's linear address where the access needs no more checks, else one that this entry never
- * serves.  host: linear address + host = pointer. */
+ * serves.  host: linear address + host = pointer.  The same negated, for the translator, whose writes
+ * are not logged: struct translate_tlb. */
 struct tlb_entry {
     uint64_t read, write, execute;
     uint64_t host;
     struct frame *frame;
     uint64_t gfn;
+    uint64_t negative_read, negative_write;
 };
 
 struct tlb {
@@ -144,6 +146,7 @@ struct frame {
     uint32_t references;
     uint64_t code_lines; /* bit n: 64-byte line n holds decoded code */
     struct block *blocks;
+    struct translate *translate; /* has code of this frame; NULL: none has */
 };
 
 /* ---- Events ---- */
@@ -187,6 +190,7 @@ enum leave { LEAVE_NOT, LEAVE_EVENT, LEAVE_STOP };
 #define ATTENTION_HALTED (1u << 8)
 
 struct code_cache;
+struct translate;
 struct physical;
 struct undo_log;
 
@@ -225,6 +229,7 @@ struct xrw_machine {
     uint64_t count; /* finished, all but those of this slice */
     uint64_t slice;
     bool may_chain;
+    bool translates;          /* the translator may run until the slice's end */
     uint16_t charged;         /* instructions taken off left for what runs now */
     bool executing;           /* insn is what runs */
     bool checks, each;        /* the caller's stops are to be looked at */
@@ -261,6 +266,8 @@ struct xrw_machine {
     struct xrw_machine_controls controls;
     struct native_cache *native;
     struct code_cache *code;
+    struct translate *translate; /* NULL: the host cannot */
+    bool no_translator;          /* the caller wants none */
     struct physical *physical;
     struct undo_log *log; /* NULL: none kept */
     struct tlb tlbs[TLB_KINDS];
@@ -443,6 +450,9 @@ struct block *code_find(struct xrw_machine *m);
 /* Forget decoded code in those bytes of a frame. */
 void code_touch(struct xrw_machine *m, struct frame *frame, unsigned offset, unsigned bytes);
 void code_flush(struct xrw_machine *m);
+/* For the translator: where code at RIP lies (may leave by an exception), and what it made of it. */
+int code_fetch(void *machine, uint64_t rip, const uint8_t **code, unsigned *bytes, uint64_t *frame);
+void code_covers(void *machine, uint64_t rip, unsigned bytes, uint64_t frame);
 /* Have the block that runs be left behind the instruction that runs, for ATTENTION_STOP. */
 void code_interrupt(struct xrw_machine *m);
 /* Memory that lives as long as the decoded code. */

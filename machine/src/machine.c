@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Creating machines; their state in and out. */
 #include "state.h"
+#include "translate.h"
 #include "xsave.h"
 
 #include <errno.h>
@@ -26,8 +27,38 @@ void xrw_machine_destroy(struct xrw_machine *m)
     code_flush_if_any(m);
     physical_destroy(m->physical);
     code_destroy(m->code);
+    translate_destroy(m->translate);
     native_cache_destroy(m->native);
     native_state_free(m, sizeof *m);
+}
+
+static int create_translator(struct xrw_machine *m)
+{
+    const struct translate_config config = {
+        .cache = m->native,
+        .state = &m->n,
+        .rip = &m->rip,
+        .left = &m->left,
+        .fs_base = &m->seg[SEG_FS].base,
+        .gs_base = &m->seg[SEG_GS].base,
+        .tlb = {.entries = {m->tlbs[TLB_KERNEL].entry, m->tlbs[TLB_KERNEL_AC].entry,
+                            m->tlbs[TLB_USER].entry},
+                .index_bits = TLB_BITS,
+                .read = offsetof(struct tlb_entry, negative_read),
+                .write = offsetof(struct tlb_entry, negative_write),
+                .host = offsetof(struct tlb_entry, host)},
+        .fetch = code_fetch,
+        .covers = code_covers,
+        .ctx = m,
+    };
+    int rc = translate_create(&config, &m->translate);
+
+    return rc == -ENOTSUP ? 0 : rc;
+}
+
+void xrw_machine_set_translator(struct xrw_machine *m, bool on)
+{
+    m->no_translator = !on;
 }
 
 int xrw_machine_create(const struct xrw_machine_config *config, struct xrw_machine **out,
@@ -50,6 +81,8 @@ int xrw_machine_create(const struct xrw_machine_config *config, struct xrw_machi
         rc = code_create(&m->code);
     if (!rc)
         rc = physical_create(&m->physical);
+    if (!rc)
+        rc = create_translator(m);
     if (rc) {
         xrw_machine_destroy(m);
         return xrw_error_set(err, rc, "cannot prepare the engine: %s", strerror(-rc));

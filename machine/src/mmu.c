@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The software TLB: what may be accessed without looking twice. */
 #include "mmu.h"
+#include "translate.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,6 +21,7 @@ static uint64_t no_page(unsigned index)
 static void forget(struct tlb_entry *entry, unsigned index)
 {
     entry->read = entry->write = entry->execute = no_page(index);
+    entry->negative_read = entry->negative_write = TRANSLATE_NO_PAGE;
 }
 
 void mmu_flush(struct xrw_machine *m)
@@ -30,6 +32,8 @@ void mmu_flush(struct xrw_machine *m)
             forget(&tlb->entry[i], i);
         tlb->used = false;
     }
+    if (m->translate)
+        translate_flush(m->translate);
 }
 
 void mmu_init(struct xrw_machine *m)
@@ -45,8 +49,10 @@ void mmu_no_write(struct xrw_machine *m, const struct frame *frame)
 {
     for (unsigned kind = 0; kind < TLB_FILLED; kind++)
         for (unsigned i = 0; i < TLB_ENTRIES; i++)
-            if (m->tlbs[kind].entry[i].frame == frame)
+            if (m->tlbs[kind].entry[i].frame == frame) {
                 m->tlbs[kind].entry[i].write = no_page(i);
+                m->tlbs[kind].entry[i].negative_write = TRANSLATE_NO_PAGE;
+            }
 }
 
 void mmu_flush_page(struct xrw_machine *m, uint64_t linear)
@@ -55,6 +61,8 @@ void mmu_flush_page(struct xrw_machine *m, uint64_t linear)
 
     for (unsigned kind = 0; kind < TLB_FILLED; kind++)
         forget(&m->tlbs[kind].entry[index], index);
+    if (m->translate)
+        translate_flush(m->translate);
 }
 
 /* Where translations for such an access are kept. */
@@ -173,8 +181,10 @@ static void keep(struct xrw_machine *m, struct tlb_entry *e, uint64_t linear, co
     e->gfn = gfn;
     if (page->ept & XRW_EPT_READ && !denied(m, w, ACCESS_READ | (access & ACCESS_IMPLICIT)))
         e->read = start;
-    if (access & ACCESS_WRITE && !page->frame->blocks && !watched(m, gfn))
+    if (access & ACCESS_WRITE && !page->frame->code_lines && !watched(m, gfn))
         e->write = start;
+    e->negative_read = e->read == start ? 0 - start : TRANSLATE_NO_PAGE;
+    e->negative_write = e->write == start && !m->log ? 0 - start : TRANSLATE_NO_PAGE;
     if (access & ACCESS_EXECUTE)
         e->execute = start;
 }

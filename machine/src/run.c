@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The loop between instructions. */
 #include "ops.h"
+#include "translate.h"
 
 #include <errno.h>
 
@@ -167,6 +168,9 @@ static void next_slice(struct xrw_machine *m)
         undo_mark(m);
     m->slice = m->last - count < slice_limit(m) ? m->last - count : slice_limit(m);
     m->left = (int64_t)m->slice;
+    m->translates = m->translate && !m->no_translator && !m->checks && !m->log &&
+                    m->cpu.profile == XRW_PROFILE_HOST;
+    m->may_chain = !m->checks && !m->translates;
 }
 
 /* Whether one of the addresses lies within the block, behind its start. */
@@ -192,6 +196,35 @@ static void link_blocks(struct xrw_machine *m, struct block *next)
     m->want_link = NULL;
 }
 
+/* The translator's mode; negative: what runs now is not for it. */
+static int translate_mode(const struct xrw_machine *m)
+{
+    unsigned mode = (unsigned)(m->tlb - m->tlbs);
+    bool off = m->mode & (MODE_TS | MODE_EM);
+
+    if (!is_long(m) || mode >= TRANSLATE_SPACES)
+        return -1;
+    if (!off && m->mode & MODE_OSFXSR)
+        mode |= TRANSLATE_SSE;
+    if (!(m->mode & MODE_TS) && m->mode & MODE_AVX)
+        mode |= TRANSLATE_AVX;
+    if (!(m->mode & MODE_TS) && m->mode & MODE_AVX512)
+        mode |= TRANSLATE_AVX512;
+    return (int)mode;
+}
+
+/* Translated code, up to what the interpreter has to do. */
+static void run_translated(struct xrw_machine *m)
+{
+    int mode = translate_mode(m);
+
+    if (mode < 0)
+        return;
+    if (translate_run(m->translate, (unsigned)mode) == TRANSLATE_SHORT)
+        m->translates = false;
+    m->undefined = translate_undefined(m->translate);
+}
+
 static void loop(struct xrw_machine *m)
 {
     for (;;) {
@@ -205,6 +238,11 @@ static void loop(struct xrw_machine *m)
             continue;
         if (UNLIKELY(m->checks))
             check_stops(m);
+        if (m->translates && !m->attention) {
+            run_translated(m);
+            if (m->left <= 0)
+                continue;
+        }
         block = code_find(m);
         link_blocks(m, block);
         if (LIKELY(!m->attention && !m->each && block->count <= m->left) &&
@@ -242,7 +280,7 @@ static void begin(struct xrw_machine *m, const struct xrw_machine_until *until,
         until->instructions > UINT64_MAX - m->count ? UINT64_MAX : m->count + until->instructions;
     m->checks = until->address_count || until->predicate;
     m->each = until->predicate != NULL;
-    m->may_chain = !m->checks;
+    m->may_chain = m->translates = false;
     m->want_link = NULL;
     m->block = NULL;
     m->watch_hit_valid = m->after_valid = false;

@@ -59,6 +59,7 @@ void undo_destroy(struct xrw_machine *m)
 int xrw_machine_log(struct xrw_machine *m, size_t max_bytes)
 {
     undo_destroy(m);
+    mmu_flush(m); /* the translator's writes are not logged */
     if (!max_bytes)
         return 0;
     m->log = calloc(1, sizeof *m->log);

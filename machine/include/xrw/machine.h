@@ -173,6 +173,13 @@ void xrw_machine_destroy(struct xrw_machine *machine);
 int xrw_machine_set_controls(struct xrw_machine *machine,
                              const struct xrw_machine_controls *controls);
 
+/*
+ * Whether runs may be accelerated by translating blocks of 64-bit code (they may, at first): all results
+ * are the same, but for xrw_machine_undefined_flags(), which then looks back no further than the last
+ * block.  Runs with addresses, a predicate or a log, and imitated profiles, never are.
+ */
+void xrw_machine_set_translator(struct xrw_machine *machine, bool on);
+
 /* ---- State ---- */
 
 /* Interruptibility, as the VMCS field of that name. */
