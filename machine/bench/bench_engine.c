@@ -46,7 +46,7 @@ static void check(const struct program *program, const struct work *results, con
         bench_fail("%s computed wrong results", who);
 }
 
-enum way { INTERPRETER, INTERPRETER_LOG, TRANSLATOR };
+enum way { INTERPRETER, INTERPRETER_LOG, TRANSLATOR, TRANSLATOR_LOG };
 
 static double engine(struct program *program, enum way way)
 {
@@ -57,8 +57,8 @@ static double engine(struct program *program, enum way way)
         work_machine_create(program->image, program->bytes, program->rounds, SEED);
     if (!m)
         bench_fail("no engine on this host");
-    xrw_machine_set_translator(m, way == TRANSLATOR);
-    if (way == INTERPRETER_LOG && xrw_machine_log(m, LOG_BYTES) != 0)
+    xrw_machine_set_translator(m, way >= TRANSLATOR);
+    if ((way == INTERPRETER_LOG || way == TRANSLATOR_LOG) && xrw_machine_log(m, LOG_BYTES) != 0)
         bench_fail("no memory for the log");
     uint64_t begin = bench_cpu_ns();
     if (xrw_machine_run(m, &until, &result) != 0 || result.stop != XRW_STOP_EXIT)
@@ -85,6 +85,11 @@ static double interpreter_log(void *ctx)
 static double translator(void *ctx)
 {
     return engine(ctx, TRANSLATOR);
+}
+
+static double translator_log(void *ctx)
+{
+    return engine(ctx, TRANSLATOR_LOG);
 }
 
 static void on_code(uc_engine *engine, uint64_t address, uint32_t size, void *data)
@@ -145,5 +150,7 @@ int main(void)
                 "the interpreter without an undo log", interpreter, &program);
     bench_pairs("engine/translator/user", "MIPS", translator, "Unicorn without hooks",
                 unicorn_plain, &program);
+    bench_pairs("engine/translator/user/log", "MIPS", translator_log,
+                "the translator without an undo log", translator, &program);
     return 0;
 }

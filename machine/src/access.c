@@ -35,13 +35,6 @@ void watch_note(struct xrw_machine *m, uint64_t gpa, unsigned bytes)
     }
 }
 
-void access_log(struct xrw_machine *m, const struct tlb_entry *e, uint64_t linear, unsigned bytes)
-{
-    unsigned offset = (unsigned)(linear & PAGE_MASK);
-
-    undo_note(m, (e->gfn << XRW_PAGE_SHIFT) + offset, e->frame->data + offset, bytes);
-}
-
 /* Data breakpoints: an access that touches one traps behind its instruction. */
 static void check_breakpoints(struct xrw_machine *m, uint64_t linear, unsigned bytes,
                               unsigned access)
@@ -69,7 +62,7 @@ static void before_write(struct xrw_machine *m, struct tlb_entry *e, uint64_t li
     unsigned offset = (unsigned)(linear & PAGE_MASK);
     uint64_t gpa = (e->gfn << XRW_PAGE_SHIFT) + offset;
 
-    undo_note(m, gpa, e->frame->data + offset, bytes);
+    undo_note(m, e->gfn, e->frame);
     watch_note(m, gpa, bytes);
     code_touch(m, e->frame, offset, bytes);
 }

@@ -58,8 +58,8 @@ enum tlb_kind {
 struct frame;
 
 /* A page's linear address where the access needs no more checks, else one that this entry never
- * serves.  host: linear address + host = pointer.  The same negated, for the translator, whose writes
- * are not logged: struct translate_tlb. */
+ * serves.  host: linear address + host = pointer.  The same negated, for the translator: struct
+ * translate_tlb. */
 struct tlb_entry {
     uint64_t read, write, execute;
     uint64_t host;
@@ -147,6 +147,7 @@ struct frame {
     uint64_t code_lines; /* bit n: 64-byte line n holds decoded code */
     struct block *blocks;
     struct translate *translate; /* has code of this frame; NULL: none has */
+    uint64_t logged;             /* the stretch of the undo log in which it was kept */
 };
 
 /* ---- Events ---- */
@@ -270,6 +271,7 @@ struct xrw_machine {
     bool no_translator;          /* the caller wants none */
     struct physical *physical;
     struct undo_log *log; /* NULL: none kept */
+    uint64_t log_stretch;
     struct tlb tlbs[TLB_KINDS];
     _Alignas(64) uint8_t bounce[2 * XRW_PAGE_BYTES]; /* used with the same offset as the page */
 };
@@ -324,15 +326,17 @@ int physical_page_writable(struct xrw_machine *m, xrw_gfn gfn, struct page **pag
 
 /* ---- undo.c ---- */
 
-/* Keep what is there before it is overwritten, if a log is kept. */
-void undo_note(struct xrw_machine *m, xrw_gpa gpa, const uint8_t *old, size_t bytes);
+/* Keep the page before it is overwritten, if a log is kept. */
+void undo_note(struct xrw_machine *m, xrw_gfn gfn, struct frame *frame);
+/* Whether writes through this entry, whose page has been kept, need not be noted for now. */
+bool undo_writable(struct xrw_machine *m, struct tlb_entry *entry);
 /* Between two instructions: keep the state now and then. */
 void undo_mark(struct xrw_machine *m);
 
 /* How many instructions may run until the loop looks around. */
 static inline uint64_t slice_limit(const struct xrw_machine *m)
 {
-    return m->log ? UINT64_C(1) << 14 : UINT64_C(1) << 20;
+    return m->log ? UINT64_C(1) << 17 : UINT64_C(1) << 20;
 }
 
 /* ---- mmu.c ---- */
@@ -349,6 +353,8 @@ void mmu_init(struct xrw_machine *m);
 void mmu_flush(struct xrw_machine *m);
 /* A frame got code: writes to it must be looked at from now on. */
 void mmu_no_write(struct xrw_machine *m, const struct frame *frame);
+/* Writes through this entry must be looked at from now on. */
+void mmu_revoke_write(struct xrw_machine *m, struct tlb_entry *entry);
 void mmu_flush_page(struct xrw_machine *m, uint64_t linear);
 /* Translate for an access of the kinds, or leave by #PF, #GP, or an exit. */
 struct tlb_entry *mmu_fill(struct xrw_machine *m, unsigned segment, uint64_t linear,
@@ -360,8 +366,6 @@ struct tlb *mmu_tlb(struct xrw_machine *m, unsigned access);
 uint8_t *access_slow(struct xrw_machine *m, unsigned segment, uint64_t linear, unsigned bytes,
                      unsigned access);
 void access_commit(struct xrw_machine *m);
-void access_log(struct xrw_machine *m, const struct tlb_entry *entry, uint64_t linear,
-                unsigned bytes);
 /* Read or write for the system (descriptors, TSS), as supervisor. */
 uint64_t system_read(struct xrw_machine *m, uint64_t linear, unsigned bytes);
 void system_write(struct xrw_machine *m, uint64_t linear, uint64_t value, unsigned bytes);
@@ -388,11 +392,8 @@ static inline uint8_t *access_write(struct xrw_machine *m, unsigned segment, uin
 {
     const struct tlb_entry *e = &m->tlb->entry[linear >> XRW_PAGE_SHIFT & (TLB_ENTRIES - 1)];
 
-    if (LIKELY((linear ^ e->write) <= XRW_PAGE_BYTES - bytes)) {
-        if (UNLIKELY(m->log != NULL))
-            access_log(m, e, linear, bytes);
+    if (LIKELY((linear ^ e->write) <= XRW_PAGE_BYTES - bytes))
         return (uint8_t *)(uintptr_t)(linear + e->host);
-    }
     return access_slow(m, segment, linear, bytes, access);
 }
 

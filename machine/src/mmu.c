@@ -55,6 +55,14 @@ void mmu_no_write(struct xrw_machine *m, const struct frame *frame)
             }
 }
 
+void mmu_revoke_write(struct xrw_machine *m, struct tlb_entry *entry)
+{
+    size_t offset = (size_t)((char *)entry - (char *)m->tlbs) % sizeof m->tlbs[0];
+
+    entry->write = no_page((unsigned)(offset / sizeof *entry));
+    entry->negative_write = TRANSLATE_NO_PAGE;
+}
+
 void mmu_flush_page(struct xrw_machine *m, uint64_t linear)
 {
     unsigned index = (unsigned)(linear >> XRW_PAGE_SHIFT) & (TLB_ENTRIES - 1);
@@ -157,7 +165,7 @@ static void mark_used(struct xrw_machine *m, struct walk *w, uint64_t linear, bo
         if ((w->entry[i] & bits) == bits)
             continue;
         page = ept_page(m, w->entry_gpa[i], linear, ACCESS_READ | ACCESS_WRITE, false);
-        undo_note(m, w->entry_gpa[i], page->frame->data + offset, w->entry_bytes);
+        undo_note(m, w->entry_gpa[i] >> XRW_PAGE_SHIFT, page->frame);
         watch_note(m, w->entry_gpa[i], w->entry_bytes);
         w->entry[i] |= bits;
         memcpy(page->frame->data + offset, &w->entry[i], w->entry_bytes);
@@ -181,10 +189,13 @@ static void keep(struct xrw_machine *m, struct tlb_entry *e, uint64_t linear, co
     e->gfn = gfn;
     if (page->ept & XRW_EPT_READ && !denied(m, w, ACCESS_READ | (access & ACCESS_IMPLICIT)))
         e->read = start;
-    if (access & ACCESS_WRITE && !page->frame->code_lines && !watched(m, gfn))
+    if (access & ACCESS_WRITE)
+        undo_note(m, gfn, page->frame);
+    if (access & ACCESS_WRITE && !page->frame->code_lines && !watched(m, gfn) &&
+        undo_writable(m, e))
         e->write = start;
     e->negative_read = e->read == start ? 0 - start : TRANSLATE_NO_PAGE;
-    e->negative_write = e->write == start && !m->log ? 0 - start : TRANSLATE_NO_PAGE;
+    e->negative_write = e->write == start ? 0 - start : TRANSLATE_NO_PAGE;
     if (access & ACCESS_EXECUTE)
         e->execute = start;
 }

@@ -235,7 +235,7 @@ int xrw_machine_write(struct xrw_machine *m, xrw_gpa gpa, const void *buf, size_
         if (!page)
             return -EFAULT;
         code_touch(m, page->frame, offset, (unsigned)n);
-        undo_note(m, gpa, page->frame->data + offset, n);
+        undo_note(m, gpa >> XRW_PAGE_SHIFT, page->frame);
         memcpy(page->frame->data + offset, in, n);
         in += n;
         gpa += n;

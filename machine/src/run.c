@@ -168,8 +168,8 @@ static void next_slice(struct xrw_machine *m)
         undo_mark(m);
     m->slice = m->last - count < slice_limit(m) ? m->last - count : slice_limit(m);
     m->left = (int64_t)m->slice;
-    m->translates = m->translate && !m->no_translator && !m->checks && !m->log &&
-                    m->cpu.profile == XRW_PROFILE_HOST;
+    m->translates =
+        m->translate && !m->no_translator && !m->checks && m->cpu.profile == XRW_PROFILE_HOST;
     m->may_chain = !m->checks && !m->translates;
 }
 

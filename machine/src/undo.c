@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The log of what was overwritten.  Registers are kept now and then (a mark); memory at each write,
- * so that any mark can be gone back to, and from there forward to the very instruction. */
+/*
+ * The log of what was overwritten, in stretches that begin with a mark: the vCPU's registers then.
+ * In a stretch, a page is copied before the first write to it, and later writes cost nothing; when
+ * the stretch ends, what differs goes to the log.  Any mark can be gone back to, and from there
+ * forward to the very instruction.
+ */
 #include "past.h"
 #include "state.h"
 
@@ -19,9 +23,20 @@ struct mark {
     size_t used; /* of the log, then */
 };
 
+/* A page as it was when the stretch began. */
+struct kept {
+    xrw_gfn gfn;
+    uint8_t data[XRW_PAGE_BYTES];
+};
+
 struct undo_log {
     uint8_t *data;
     size_t used, size, limit;
+    struct kept *kept;
+    size_t kept_count, kept_size;
+    struct tlb_entry **writable; /* entries that let pages be written without asking */
+    size_t writable_count, writable_size;
+    uint64_t stretch;
     struct mark *marks;
     size_t mark_count, mark_size;
     bool replaying; /* entries are taken back, not made */
@@ -36,6 +51,17 @@ static void drop_marks(struct undo_log *log, size_t from, size_t to)
     log->mark_count -= to - from;
 }
 
+/* A new stretch: every page is to be kept again before it is written to. */
+static void begin_stretch(struct xrw_machine *m)
+{
+    struct undo_log *log = m->log;
+
+    for (size_t i = 0; i < log->writable_count; i++)
+        mmu_revoke_write(m, log->writable[i]);
+    log->writable_count = log->kept_count = 0;
+    log->stretch = ++m->log_stretch;
+}
+
 void undo_forget(struct xrw_machine *m)
 {
     if (!m->log)
@@ -43,6 +69,7 @@ void undo_forget(struct xrw_machine *m)
     drop_marks(m->log, 0, m->log->mark_count);
     m->log->used = 0;
     m->log->failed = false;
+    begin_stretch(m);
 }
 
 void undo_destroy(struct xrw_machine *m)
@@ -52,6 +79,8 @@ void undo_destroy(struct xrw_machine *m)
     undo_forget(m);
     free(m->log->marks);
     free(m->log->data);
+    free(m->log->kept);
+    free(m->log->writable);
     free(m->log);
     m->log = NULL;
 }
@@ -59,7 +88,7 @@ void undo_destroy(struct xrw_machine *m)
 int xrw_machine_log(struct xrw_machine *m, size_t max_bytes)
 {
     undo_destroy(m);
-    mmu_flush(m); /* the translator's writes are not logged */
+    mmu_flush(m); /* no page may be written without being kept */
     if (!max_bytes)
         return 0;
     m->log = calloc(1, sizeof *m->log);
@@ -116,23 +145,100 @@ static bool make_room(struct undo_log *log, size_t bytes)
     return true;
 }
 
-void undo_note(struct xrw_machine *m, xrw_gpa gpa, const uint8_t *old, size_t bytes)
+/* Room for one more; the array may move. */
+static bool grow(void *array, size_t count, size_t *size, size_t element)
+{
+    void *old, *grown;
+
+    if (count < *size)
+        return true;
+    memcpy(&old, array, sizeof old);
+    grown = realloc(old, (*size ? 2 * *size : 16) * element);
+    if (!grown)
+        return false;
+    memcpy(array, &grown, sizeof grown);
+    *size = *size ? 2 * *size : 16;
+    return true;
+}
+
+/* The log has a hole: nothing before it can be gone back to. */
+static void fail(struct xrw_machine *m)
+{
+    undo_forget(m);
+    m->log->failed = true;
+}
+
+void undo_note(struct xrw_machine *m, xrw_gfn gfn, struct frame *frame)
 {
     struct undo_log *log = m->log;
-    struct entry_end end = {gpa, bytes};
 
-    if (LIKELY(!log) || log->replaying)
+    if (LIKELY(!log) || log->replaying || frame->logged == log->stretch)
         return;
-    if (UNLIKELY(log->used + bytes + sizeof end > log->size ||
-                 log->used + bytes + sizeof end > log->limit) &&
-        !make_room(log, bytes + sizeof end)) {
-        undo_forget(m);
-        log->failed = true;
+    if (!grow(&log->kept, log->kept_count, &log->kept_size, sizeof *log->kept)) {
+        fail(m);
         return;
     }
+    log->kept[log->kept_count].gfn = gfn;
+    memcpy(log->kept[log->kept_count].data, frame->data, XRW_PAGE_BYTES);
+    log->kept_count++;
+    frame->logged = log->stretch;
+}
+
+bool undo_writable(struct xrw_machine *m, struct tlb_entry *entry)
+{
+    struct undo_log *log = m->log;
+
+    if (!log)
+        return true;
+    if (log->replaying ||
+        !grow(&log->writable, log->writable_count, &log->writable_size, sizeof *log->writable))
+        return false;
+    log->writable[log->writable_count++] = entry;
+    return true;
+}
+
+static bool append(struct undo_log *log, xrw_gpa gpa, const uint8_t *old, size_t bytes)
+{
+    struct entry_end end = {gpa, bytes};
+    size_t total = bytes + sizeof end;
+
+    if ((log->used + total > log->size || log->used + total > log->limit) && !make_room(log, total))
+        return false;
     memcpy(log->data + log->used, old, bytes);
     memcpy(log->data + log->used + bytes, &end, sizeof end);
-    log->used += bytes + sizeof end;
+    log->used += total;
+    return true;
+}
+
+#define LINE 64u
+
+/* What a page held and holds no more, in runs of lines. */
+static bool append_difference(struct xrw_machine *m, const struct kept *kept)
+{
+    const uint8_t *now = xrw_machine_page_content(m, kept->gfn);
+    unsigned first = 0;
+
+    while (now && first < XRW_PAGE_BYTES) {
+        unsigned end = first;
+
+        while (end < XRW_PAGE_BYTES && memcmp(now + end, kept->data + end, LINE))
+            end += LINE;
+        if (end > first &&
+            !append(m->log, (kept->gfn << XRW_PAGE_SHIFT) + first, kept->data + first, end - first))
+            return false;
+        first = end + LINE;
+    }
+    return true;
+}
+
+static void end_stretch(struct xrw_machine *m)
+{
+    for (size_t i = 0; i < m->log->kept_count; i++)
+        if (!append_difference(m, &m->log->kept[i])) {
+            fail(m);
+            return;
+        }
+    begin_stretch(m);
 }
 
 void undo_mark(struct xrw_machine *m)
@@ -142,17 +248,12 @@ void undo_mark(struct xrw_machine *m)
 
     if (!log || log->replaying)
         return;
-    if (log->mark_count == log->mark_size) {
-        size_t size = log->mark_size ? 2 * log->mark_size : 64;
-        struct mark *marks = realloc(log->marks, size * sizeof *marks);
-        if (!marks)
-            return;
-        log->marks = marks;
-        log->mark_size = size;
-    }
     past = aligned_alloc(64, (sizeof *past + 63) & ~(size_t)63);
-    if (!past)
-        return;
+    if (!past || !grow(&log->marks, log->mark_count, &log->mark_size, sizeof *log->marks)) {
+        free(past);
+        return; /* the stretch goes on */
+    }
+    end_stretch(m);
     past_take(m, past);
     log->marks[log->mark_count++] = (struct mark){past, log->used};
 }
@@ -170,6 +271,10 @@ static int take_back(struct xrw_machine *m, size_t to)
     int rc = 0;
 
     log->replaying = true;
+    for (size_t i = log->kept_count; i-- > 0 && !rc;)
+        rc = xrw_machine_write(m, log->kept[i].gfn << XRW_PAGE_SHIFT, log->kept[i].data,
+                               XRW_PAGE_BYTES);
+    log->kept_count = 0;
     while (log->used > to && !rc) {
         struct entry_end end;
         memcpy(&end, log->data + log->used - sizeof end, sizeof end);
@@ -198,6 +303,7 @@ int xrw_machine_undo(struct xrw_machine *m, uint64_t count, struct xrw_error *er
         return xrw_error_set(err, rc, "a page of the past cannot be written");
     past_put(m, m->log->marks[mark - 1].past);
     drop_marks(m->log, mark, m->log->mark_count);
+    begin_stretch(m);
     until.instructions = count - cpu_count(m);
     if (!until.instructions)
         return 0;

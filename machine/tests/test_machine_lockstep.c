@@ -104,8 +104,80 @@ static void lock_step(void **state)
     xrw_machine_destroy(slow);
 }
 
+#define STOPS 120u
+
+static uint64_t hash(uint64_t value, const void *data, size_t bytes)
+{
+    const uint8_t *at = data;
+    for (size_t i = 0; i < bytes; i += 8) {
+        uint64_t word;
+        memcpy(&word, at + i, 8);
+        value = (value ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        value ^= value >> 32;
+    }
+    return value;
+}
+
+/* Of all registers and all memory. */
+static uint64_t hash_machine(const struct xrw_machine *m)
+{
+    static struct xrw_machine_state state;
+    uint64_t value = 1;
+
+    xrw_machine_store(m, &state);
+    value = hash(value, state.regs.value, sizeof state.regs.value);
+    value = hash(value, state.xsave, sizeof state.xsave);
+    for (xrw_gfn gfn = 0; gfn < WORK_BYTES >> XRW_PAGE_SHIFT; gfn++) {
+        static const uint8_t zero[XRW_PAGE_BYTES]; /* what a page not yet used holds */
+        const uint8_t *content = xrw_machine_page_content(m, gfn);
+        value = hash(value, content ? content : zero, XRW_PAGE_BYTES);
+    }
+    return value;
+}
+
+/* Forward in strides with interrupts, then back through the same places, and forward again. */
+static void go_back(bool translator)
+{
+    struct xrw_machine *m = make(translator);
+    struct xrw_machine_result result;
+    static uint64_t counts[STOPS], hashes[STOPS];
+    uint64_t seed = 5;
+
+    assert_int_equal(xrw_machine_log(m, (size_t)256 << 20), 0);
+    for (unsigned i = 0; i < STOPS; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        struct xrw_machine_until until = {.instructions = seed >> 33 & (i % 2 ? 31 : 65535)};
+        counts[i] = xrw_machine_count(m);
+        hashes[i] = hash_machine(m);
+        if (i % 3 == 2 && xrw_machine_interruptible(m))
+            assert_int_equal(xrw_machine_inject(m, 0x80000000u | WORK_TIMER, 0, 0), 0);
+        assert_int_equal(xrw_machine_run(m, &until, &result), 0);
+        assert_int_equal(result.stop, XRW_STOP_COUNT);
+    }
+    for (unsigned i = STOPS; i-- > 0;) {
+        struct xrw_error err = {0};
+        if (i % 3 == 2 || (i + 1 < STOPS && counts[i] == counts[i + 1]))
+            continue; /* the count does not tell whether an interrupt was delivered by then */
+        if (xrw_machine_undo(m, counts[i], &err) != 0)
+            fail_msg("to %llu: %s", (unsigned long long)counts[i], err.text);
+        assert_int_equal(xrw_machine_count(m), counts[i]);
+        if (hash_machine(m) != hashes[i])
+            fail_msg("the state at %llu is another one than before, going back (stop %u)",
+                     (unsigned long long)counts[i], i);
+    }
+    xrw_machine_destroy(m);
+}
+
+static void the_past_is_what_it_was(void **state)
+{
+    (void)state;
+    go_back(false);
+    go_back(true);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lock_step)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lock_step),
+                                       cmocka_unit_test(the_past_is_what_it_was)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,7 +176,7 @@ int xrw_machine_set_controls(struct xrw_machine *machine,
 /*
  * Whether runs may be accelerated by translating blocks of 64-bit code (they may, at first): all results
  * are the same, but for xrw_machine_undefined_flags(), which then looks back no further than the last
- * block.  Runs with addresses, a predicate or a log, and imitated profiles, never are.
+ * block.  Runs with addresses or a predicate, and imitated profiles, never are.
  */
 void xrw_machine_set_translator(struct xrw_machine *machine, bool on);
 
