@@ -234,6 +234,13 @@ const struct operation operations[ZYDIS_MNEMONIC_MAX_VALUE + 1] = {
     [ZYDIS_MNEMONIC_XRSTORS] = {op_xrstor, .size = 4, .detail = 1},
     [ZYDIS_MNEMONIC_XRSTORS64] = {op_xrstor, .size = 8, .detail = 1},
 
+    [ZYDIS_MNEMONIC_LDMXCSR] = {op_ldmxcsr, .size = 4, .detail = 0},
+    [ZYDIS_MNEMONIC_VLDMXCSR] = {op_ldmxcsr, .size = 4, .detail = 1},
+    [ZYDIS_MNEMONIC_STMXCSR] = {op_stmxcsr, .size = 4, .detail = 0, .traits = INSN_WRITES},
+    [ZYDIS_MNEMONIC_VSTMXCSR] = {op_stmxcsr, .size = 4, .detail = 1, .traits = INSN_WRITES},
+    [ZYDIS_MNEMONIC_VZEROUPPER] = DETAIL(vzero, 16),
+    [ZYDIS_MNEMONIC_VZEROALL] = DETAIL(vzero, 0),
+
     [ZYDIS_MNEMONIC_AAA] = PLAIN(aaa),
     [ZYDIS_MNEMONIC_AAS] = PLAIN(aas),
     [ZYDIS_MNEMONIC_AAM] = PLAIN(aam),

@@ -39,6 +39,8 @@ static int saved_rf(const struct xrw_machine *m, unsigned reason)
     case XRW_VMX_EPT_VIOLATION:
     case XRW_VMX_EPT_MISCONFIG:
     case XRW_VMX_APIC_ACCESS:
+        if (m->cpu.profile == XRW_PROFILE_BOCHS)
+            return RF_ZERO;
         return m->delivering.valid && m->delivering.type != EVENT_HARDWARE ? RF_KEEP : RF_ONE;
     case XRW_VMX_EXCEPTION_NMI:
     case XRW_VMX_TRIPLE_FAULT:
@@ -72,6 +74,7 @@ void fill_exit(struct xrw_machine *m, unsigned reason, uint64_t qualification)
     if (rf != RF_KEEP)
         m->rflags = (m->rflags & ~RFLAGS_RF) | (rf == RF_ONE ? RFLAGS_RF : 0);
     m->delivering.valid = false;
+    m->ple_last = 0; /* the first PAUSE after the next entry begins a loop */
     m->result->stop = XRW_STOP_EXIT;
 }
 
@@ -158,7 +161,7 @@ static void exit_if_asked(struct xrw_machine *m, const struct event *event)
         xrw_exit_set(exit, XRW_EXIT_intr_error, event->error);
     if (is_soft(event))
         xrw_exit_set(exit, XRW_EXIT_insn_len, event->insn_len);
-    if (fault)
+    if (fault && m->cpu.profile != XRW_PROFILE_BOCHS)
         m->rflags |= RFLAGS_RF;
     if (event->vector == VECTOR_DB)
         m->pending_debug = 0;

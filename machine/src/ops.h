@@ -228,7 +228,8 @@ static inline void require_kernel(struct xrw_machine *m)
                 X(sti) X(clac) X(stac) X(cld) X(std) /* ops_io.c */                                \
         X(in) X(out) X(ins) X(outs)                  /* ops_syscall.c */                           \
         X(syscall) X(sysret) X(sysenter) X(sysexit)  /* ops_xsave.c */                             \
-        X(fxsave) X(fxrstor) X(xsave) X(xrstor)      /* ops_legacy.c */                            \
+        X(fxsave) X(fxrstor) X(xsave) X(xrstor)      /* ops_vector.c */                            \
+        X(ldmxcsr) X(stmxcsr) X(vzero)               /* ops_legacy.c */                            \
         X(aaa) X(aas) X(aam) X(aad) X(daa) X(das) X(salc) X(xlat) X(bound)
 
 #define OPERATION_DECLARE(name) insn_op op_##name;

@@ -49,7 +49,8 @@ typedef int (*xrw_machine_page)(void *ctx, xrw_gfn gfn, uint8_t *content, unsign
 /* Which undefined results the machine imitates. */
 enum xrw_machine_profile {
     XRW_PROFILE_HOST,  /* those of the CPU it runs on */
-    XRW_PROFILE_BOCHS, /* AF = 0; MUL and IMUL set SF, ZF and PF from the low half */
+    XRW_PROFILE_BOCHS, /* AF = 0; MUL and IMUL set SF, ZF and PF from the low half; RF is not
+                          set at exits due to faults and memory accesses */
 };
 
 /*
