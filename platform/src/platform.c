@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From exit to exit: what is due at an entry, running, and which exit is handled by whom. */
+#include "platform.h"
+
+#include "xrw/vmx.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CR8_SHIFT 4
+#define TIMER_IRQ 0u
+#define SLICE (UINT64_C(16) << 20) /* instructions, before the caller is asked again */
+
+/* ---- what handlers do ------------------------------------------------------- */
+
+void skip_instruction(struct xrw_platform *p, const struct xrw_exit *exit)
+{
+    xrw_machine_skip(p->machine, (unsigned)exit->field[XRW_EXIT_insn_len]);
+}
+
+void raise_exception(struct xrw_platform *p, unsigned vector, bool has_error, uint32_t error)
+{
+    p->next = (struct injection){.info = EVENT_VALID | EVENT_EXCEPTION | vector |
+                                         (has_error ? EVENT_HAS_ERROR : 0),
+                                 .error = error};
+}
+
+void guest_ends(struct xrw_platform *p, const char *how)
+{
+    p->ended = true;
+    (void)snprintf(p->end, sizeof p->end, "%s", how);
+}
+
+void platform_print(struct xrw_platform *p, char byte)
+{
+    if (p->console)
+        p->console(p->console_ctx, &byte, 1);
+}
+
+uint64_t xrw_platform_time_ns(const struct xrw_platform *p)
+{
+    return xrw_machine_count(p->machine) * XRW_PLATFORM_NS_PER_INSTRUCTION + p->skipped_ns;
+}
+
+/* ---- simple exits ------------------------------------------------------------ */
+
+static int handle_skip(struct xrw_platform *p, const struct xrw_exit *exit, struct xrw_error *err)
+{
+    (void)err;
+    skip_instruction(p, exit);
+    return 0;
+}
+
+static int handle_host(struct xrw_platform *p, const struct xrw_exit *exit, struct xrw_error *err)
+{
+    (void)p, (void)exit, (void)err;
+    return 0;
+}
+
+static int handle_undefined(struct xrw_platform *p, const struct xrw_exit *exit,
+                            struct xrw_error *err)
+{
+    (void)exit, (void)err;
+    raise_exception(p, VECTOR_UD, false, 0);
+    return 0;
+}
+
+static int handle_cpuid(struct xrw_platform *p, const struct xrw_exit *exit, struct xrw_error *err)
+{
+    static const enum xrw_register registers[] = {XRW_REG_rax, XRW_REG_rbx, XRW_REG_rcx,
+                                                  XRW_REG_rdx};
+    uint32_t out[4];
+
+    (void)err;
+    platform_cpuid(p, (uint32_t)reg(p, XRW_REG_rax), (uint32_t)reg(p, XRW_REG_rcx), out);
+    for (unsigned i = 0; i < 4; i++)
+        set_reg(p, registers[i], out[i]);
+    skip_instruction(p, exit);
+    return 0;
+}
+
+static int handle_rdtsc(struct xrw_platform *p, const struct xrw_exit *exit, struct xrw_error *err)
+{
+    uint64_t tsc = xrw_platform_time_ns(p);
+
+    (void)err;
+    set_reg(p, XRW_REG_rax, tsc & 0xffffffff);
+    set_reg(p, XRW_REG_rdx, tsc >> 32);
+    if (xrw_exit_basic_reason(exit) == XRW_VMX_RDTSCP)
+        set_reg(p, XRW_REG_rcx, reg(p, XRW_REG_tsc_aux));
+    skip_instruction(p, exit);
+    return 0;
+}
+
+static int handle_hlt(struct xrw_platform *p, const struct xrw_exit *exit, struct xrw_error *err)
+{
+    (void)err;
+    skip_instruction(p, exit);
+    p->halted = true;
+    return 0;
+}
+
+/* Hand the debug registers out: the instruction comes again, and does not exit. */
+static int handle_dr(struct xrw_platform *p, const struct xrw_exit *exit, struct xrw_error *err)
+{
+    (void)exit, (void)err;
+    p->dr_granted = true;
+    return 0;
+}
+
+static int handle_triple_fault(struct xrw_platform *p, const struct xrw_exit *exit,
+                               struct xrw_error *err)
+{
+    (void)exit, (void)err;
+    guest_ends(p, "the guest rebooted (triple fault)");
+    return 0;
+}
+
+/* Exceptions that exit go on to the guest; #DB tells in DR6 what it was. */
+static int handle_exception(struct xrw_platform *p, const struct xrw_exit *exit,
+                            struct xrw_error *err)
+{
+    uint32_t info = (uint32_t)exit->field[XRW_EXIT_intr_info];
+
+    (void)err;
+    p->next = (struct injection){.info = info & (EVENT_VALID | EVENT_HAS_ERROR | 0x7ff),
+                                 .error = (uint32_t)exit->field[XRW_EXIT_intr_error],
+                                 .insn_len = (unsigned)exit->field[XRW_EXIT_insn_len]};
+    if ((info & 0xff) == VECTOR_DB)
+        set_reg(p, XRW_REG_dr6,
+                (reg(p, XRW_REG_dr6) & ~UINT64_C(0xf)) |
+                    (exit->field[XRW_EXIT_qualification] & 0x600f));
+    return 0;
+}
+
+static exit_handler *const handlers[] = {
+    [XRW_VMX_EXCEPTION_NMI] = handle_exception,
+    [XRW_VMX_EXTERNAL_INTERRUPT] = handle_host,
+    [XRW_VMX_TRIPLE_FAULT] = handle_triple_fault,
+    [XRW_VMX_INTERRUPT_WINDOW] = handle_host,
+    [XRW_VMX_NMI_WINDOW] = handle_host,
+    [XRW_VMX_TASK_SWITCH] = handle_task_switch,
+    [XRW_VMX_CPUID] = handle_cpuid,
+    [XRW_VMX_GETSEC] = handle_undefined,
+    [XRW_VMX_HLT] = handle_hlt,
+    [XRW_VMX_INVD] = handle_skip,
+    [XRW_VMX_RDTSC] = handle_rdtsc,
+    [XRW_VMX_VMCALL] = handle_hypercall,
+    [XRW_VMX_VMCLEAR] = handle_undefined,
+    [20] = handle_undefined, /* VMLAUNCH */
+    [XRW_VMX_VMPTRLD] = handle_undefined,
+    [XRW_VMX_VMPTRST] = handle_undefined,
+    [XRW_VMX_VMREAD] = handle_undefined,
+    [24] = handle_undefined, /* VMRESUME */
+    [XRW_VMX_VMWRITE] = handle_undefined,
+    [26] = handle_undefined, /* VMXOFF */
+    [XRW_VMX_VMXON] = handle_undefined,
+    [XRW_VMX_CR_ACCESS] = handle_cr,
+    [XRW_VMX_DR_ACCESS] = handle_dr,
+    [XRW_VMX_IO_INSTRUCTION] = handle_io,
+    [XRW_VMX_MSR_READ] = handle_rdmsr,
+    [XRW_VMX_MSR_WRITE] = handle_wrmsr,
+    [XRW_VMX_MWAIT] = handle_undefined,
+    [XRW_VMX_MONITOR] = handle_undefined,
+    [XRW_VMX_PAUSE] = handle_skip,
+    [XRW_VMX_TPR_BELOW_THRESHOLD] = handle_host,
+    [XRW_VMX_APIC_ACCESS] = handle_apic_access,
+    [XRW_VMX_EPT_VIOLATION] = handle_ept,
+    [XRW_VMX_INVEPT] = handle_undefined,
+    [XRW_VMX_RDTSCP] = handle_rdtsc,
+    [XRW_VMX_INVVPID] = handle_undefined,
+    [XRW_VMX_WBINVD] = handle_skip,
+    [XRW_VMX_XSETBV] = handle_xsetbv,
+};
+
+/* An event whose delivery was cut short by the exit is delivered again, unless handling brought
+ * another. */
+static void deliver_again(struct xrw_platform *p, const struct xrw_exit *exit)
+{
+    uint32_t info = (uint32_t)exit->field[XRW_EXIT_idt_info];
+
+    if (!exit->field_known[XRW_EXIT_idt_info] || !(info & EVENT_VALID) ||
+        p->next.info & EVENT_VALID || xrw_exit_basic_reason(exit) == XRW_VMX_TASK_SWITCH)
+        return;
+    p->next = (struct injection){.info = info & (EVENT_VALID | EVENT_HAS_ERROR | 0x7ff),
+                                 .error = (uint32_t)exit->field[XRW_EXIT_idt_error],
+                                 .insn_len = (unsigned)exit->field[XRW_EXIT_insn_len]};
+}
+
+int xrw_platform_handle(struct xrw_platform *p, struct xrw_exit *exit, struct xrw_error *err)
+{
+    unsigned reason = xrw_exit_basic_reason(exit);
+    exit_handler *handler = reason < sizeof handlers / sizeof *handlers ? handlers[reason] : NULL;
+    int rc;
+
+    if (!handler)
+        return xrw_error_set(err, -ENOTSUP, "the virtual platform does not handle exit reason %u",
+                             reason);
+    p->next.info = 0;
+    p->dr_granted = false;
+    rc = handler(p, exit, err);
+    if (rc)
+        return rc;
+    deliver_again(p, exit);
+    xrw_machine_registers(p->machine, &exit->after);
+    exit->has_after = true;
+    return 0;
+}
+
+/* ---- entry ------------------------------------------------------------------- */
+
+static void advance_devices(struct xrw_platform *p)
+{
+    uint64_t now = xrw_platform_time_ns(p);
+
+    if (p->xen) {
+        lapic_advance(&p->lapic, now);
+        return;
+    }
+    if (pit_take_edge(&p->pit, now)) {
+        pic_line(&p->pic, TIMER_IRQ, true);
+        pic_line(&p->pic, TIMER_IRQ, false);
+    }
+    pic_line(&p->pic, SERIAL_IRQ, serial_irq(&p->serial));
+}
+
+static uint64_t next_event_ns(const struct xrw_platform *p)
+{
+    return p->xen ? lapic_next_ns(&p->lapic) : pit_next_ns(&p->pit);
+}
+
+static bool interrupt_pending(const struct xrw_platform *p)
+{
+    return p->xen ? lapic_pending(&p->lapic) >= 0 : pic_pending(&p->pic);
+}
+
+static unsigned acknowledge(struct xrw_platform *p)
+{
+    int vector;
+
+    if (!p->xen)
+        return pic_acknowledge(&p->pic);
+    vector = lapic_pending(&p->lapic);
+    lapic_acknowledge(&p->lapic, vector);
+    return (unsigned)vector;
+}
+
+static bool nmi_possible(struct xrw_platform *p)
+{
+    struct xrw_machine_state state;
+
+    xrw_machine_store(p->machine, &state);
+    return !(state.interruptibility & (XRW_BLOCKED_BY_NMI | XRW_BLOCKED_BY_MOV_SS));
+}
+
+/* Choose what the entry injects, and which windows are to be waited for. */
+static uint32_t choose_injection(struct xrw_platform *p)
+{
+    uint32_t windows = 0;
+
+    p->current = p->next;
+    p->next.info = 0;
+    if (p->current.info & EVENT_VALID) {
+        if (p->nmi_pending)
+            windows |= XRW_EXITS_NMI_WINDOW;
+        return interrupt_pending(p) ? windows | XRW_EXITS_INTERRUPT_WINDOW : windows;
+    }
+    p->current.info = 0;
+    if (p->nmi_pending && nmi_possible(p)) {
+        p->nmi_pending = false;
+        p->current.info = EVENT_VALID | EVENT_NMI | VECTOR_NMI;
+    } else if (p->nmi_pending)
+        windows |= XRW_EXITS_NMI_WINDOW;
+    if (!interrupt_pending(p))
+        return windows;
+    if (p->current.info || !xrw_machine_interruptible(p->machine))
+        return windows | XRW_EXITS_INTERRUPT_WINDOW;
+    p->current.info = EVENT_VALID | EVENT_EXTERNAL | acknowledge(p);
+    return windows;
+}
+
+/* The task priority below which an interrupt that waits could be delivered. */
+static uint8_t tpr_threshold(const struct xrw_platform *p)
+{
+    int request = p->xen ? lapic_highest_request(&p->lapic) : -1;
+    int tpr = p->apic_page[LAPIC_TPR];
+
+    if (request < 0)
+        return 0;
+    return (uint8_t)((request > tpr ? tpr : request) >> CR8_SHIFT);
+}
+
+static int enter(struct xrw_platform *p)
+{
+    const uint32_t changing = XRW_EXITS_INTERRUPT_WINDOW | XRW_EXITS_NMI_WINDOW | XRW_EXITS_MOV_DR;
+    uint32_t windows, exits;
+    uint8_t threshold;
+    int rc = 0;
+
+    advance_devices(p);
+    windows = choose_injection(p);
+    exits = (p->controls.exits & ~changing) | windows | (p->dr_granted ? 0 : XRW_EXITS_MOV_DR);
+    threshold = tpr_threshold(p);
+    if (exits != p->controls.exits || threshold != p->controls.tpr_threshold) {
+        p->controls.exits = exits;
+        p->controls.tpr_threshold = threshold;
+        rc = xrw_machine_set_controls(p->machine, &p->controls);
+    }
+    if (!rc && p->current.info)
+        rc = xrw_machine_inject(p->machine, p->current.info, p->current.error, p->current.insn_len);
+    p->entries++;
+    p->entry_ns = xrw_platform_time_ns(p);
+    return rc;
+}
+
+/* A halted vCPU goes on when an interrupt comes; time passes at once.  False if none will. */
+static bool wake(struct xrw_platform *p)
+{
+    while (p->halted) {
+        uint64_t next;
+
+        advance_devices(p);
+        if (p->nmi_pending || (interrupt_pending(p) && reg(p, XRW_REG_rflags) & RFLAGS_IF)) {
+            p->halted = false;
+            break;
+        }
+        next = next_event_ns(p);
+        if (next == UINT64_MAX || !(reg(p, XRW_REG_rflags) & RFLAGS_IF))
+            return false;
+        if (next > xrw_platform_time_ns(p))
+            p->skipped_ns += next - xrw_platform_time_ns(p);
+    }
+    return true;
+}
+
+/* ---- run ---------------------------------------------------------------------- */
+
+static uint64_t instructions_to_event(const struct xrw_platform *p)
+{
+    uint64_t next = next_event_ns(p), now = xrw_platform_time_ns(p);
+
+    if (next == UINT64_MAX)
+        return UINT64_MAX;
+    if (next <= now)
+        return 1;
+    return (next - now + XRW_PLATFORM_NS_PER_INSTRUCTION - 1) / XRW_PLATFORM_NS_PER_INSTRUCTION;
+}
+
+/* A timer of the platform came due: on a real host that is an external interrupt. */
+static void make_timer_exit(struct xrw_platform *p, struct xrw_exit *exit)
+{
+    *exit = (struct xrw_exit){0};
+    xrw_exit_set(exit, XRW_EXIT_reason, XRW_VMX_EXTERNAL_INTERRUPT);
+    xrw_machine_registers(p->machine, &exit->before);
+}
+
+static void complete_exit(struct xrw_platform *p, struct xrw_exit *exit)
+{
+    exit->vcpu = 0;
+    exit->has_after = false;
+    xrw_exit_set(exit, XRW_EXIT_tsc, xrw_platform_time_ns(p));
+    xrw_exit_set(exit, XRW_EXIT_entry_intr_info, p->current.info);
+    if (p->current.info & EVENT_HAS_ERROR)
+        xrw_exit_set(exit, XRW_EXIT_entry_error, p->current.error);
+    xrw_exit_set(exit, XRW_EXIT_entry_tsc, p->entry_ns);
+    xrw_exit_set(exit, XRW_EXIT_entry_tsc_offset, 0);
+    xrw_exit_set(exit, XRW_EXIT_entries, p->entries);
+}
+
+static int take_stop(struct xrw_platform *p, const struct xrw_machine_result *result,
+                     struct xrw_exit *exit, struct xrw_error *err)
+{
+    switch (result->stop) {
+    case XRW_STOP_EXIT:
+        *exit = result->exit;
+        break;
+    case XRW_STOP_COUNT:
+        make_timer_exit(p, exit);
+        break;
+    case XRW_STOP_INTERRUPTED:
+        return XRW_PLATFORM_INTERRUPTED;
+    case XRW_STOP_UNHANDLED:
+        return xrw_error_set(err, -ENOTSUP, "%s", result->text.text);
+    case XRW_STOP_NO_PAGE:
+        return xrw_error_set(err, result->error, "guest frame 0x%" PRIx64 " cannot be supplied",
+                             result->gfn);
+    default:
+        return xrw_error_set(err, result->error ? result->error : -EIO, "the engine stopped: %s",
+                             result->text.text);
+    }
+    complete_exit(p, exit);
+    return XRW_PLATFORM_EXIT;
+}
+
+int xrw_platform_run(struct xrw_platform *p, const volatile int *interrupted, struct xrw_exit *exit,
+                     struct xrw_error *err)
+{
+    struct xrw_machine_until until = {.interrupted = interrupted};
+    struct xrw_machine_result result;
+    uint64_t to_event;
+    int rc;
+
+    if (p->ended)
+        return XRW_PLATFORM_ENDED;
+    if (!p->inside && !wake(p))
+        return XRW_PLATFORM_IDLE;
+    rc = p->inside ? 0 : enter(p);
+    to_event = instructions_to_event(p);
+    until.instructions = to_event < SLICE ? to_event : SLICE;
+    if (!rc)
+        rc = xrw_machine_run(p->machine, &until, &result);
+    if (rc)
+        return xrw_error_set(err, rc, "the engine cannot run on");
+    if (result.stop == XRW_STOP_COUNT && until.instructions != to_event)
+        result.stop = XRW_STOP_INTERRUPTED;
+    p->inside = result.stop == XRW_STOP_INTERRUPTED;
+    return take_stop(p, &result, exit, err);
+}
+
+const char *xrw_platform_end(const struct xrw_platform *p)
+{
+    return p->end;
+}
+
+struct xrw_machine *xrw_platform_machine(struct xrw_platform *p)
+{
+    return p->machine;
+}
+
+/* ---- create -------------------------------------------------------------------- */
+
+static void set_controls(struct xrw_platform *p)
+{
+    xrw_machine_controls_xen(&p->controls, p->cpu.cr4_valid, p->xen);
+    p->controls.cr0_mask = UINT64_MAX; /* TS too: as Xen does in pause mode */
+    p->controls.apic_page = p->apic_page;
+    p->controls.apic_gfn = LAPIC_GFN;
+    if (p->xen)
+        p->controls.exits |= XRW_EXITS_TPR_THRESHOLD;
+    else
+        p->controls.apic = XRW_APIC_NONE;
+}
+
+static int allocate(struct xrw_platform *p, const struct xrw_platform_config *config)
+{
+    uint64_t pages = config->memory_bytes / XRW_PAGE_BYTES;
+
+    p->ram_bytes = config->memory_bytes;
+    p->ram = calloc(pages, XRW_PAGE_BYTES);
+    p->ept = malloc(pages);
+    if (!p->ram || !p->ept)
+        return -ENOMEM;
+    memset(p->ept, config->lazy ? 0 : XRW_EPT_ALL, pages);
+    return 0;
+}
+
+static int create_machine(struct xrw_platform *p, const struct xrw_platform_config *config,
+                          struct xrw_error *err)
+{
+    const struct load load = {.kernel = config->kernel,
+                              .initrd = config->initrd,
+                              .cmdline = config->cmdline,
+                              .ram = p->ram,
+                              .ram_bytes = p->ram_bytes};
+    struct xrw_machine_config machine = {.page_ctx = p, .page = platform_page};
+    struct xrw_machine_state state;
+    int rc = load_guest(&load, &state, err);
+
+    if (rc)
+        return rc;
+    machine.cpu = p->cpu;
+    machine.controls = p->controls;
+    rc = xrw_machine_create(&machine, &p->machine, err);
+    return rc ? rc : xrw_machine_load(p->machine, &state, err);
+}
+
+static int check_memory(const struct xrw_platform_config *config, struct xrw_error *err)
+{
+    if (config->memory_bytes < XRW_PLATFORM_MEMORY_MIN ||
+        config->memory_bytes > XRW_PLATFORM_MEMORY_MAX || config->memory_bytes % XRW_PAGE_BYTES)
+        return xrw_error_set(err, -EINVAL, "a guest has 2 to 3072 MiB of memory");
+    return 0;
+}
+
+int xrw_platform_create(const struct xrw_platform_config *config, struct xrw_platform **out,
+                        struct xrw_error *err)
+{
+    struct xrw_platform *p;
+    int rc = check_memory(config, err);
+
+    if (rc)
+        return rc;
+    p = calloc(1, sizeof *p);
+    if (!p)
+        return xrw_error_set(err, -ENOMEM, "out of memory");
+    p->xen = config->xen;
+    p->lazy = config->lazy;
+    p->console = config->console;
+    p->console_ctx = config->ctx;
+    lapic_init(&p->lapic, p->apic_page);
+    pic_init(&p->pic);
+    pit_init(&p->pit);
+    platform_cpu(p);
+    set_controls(p);
+    rc = allocate(p, config);
+    rc = rc ? xrw_error_set(err, rc, "out of memory") : create_machine(p, config, err);
+    if (rc)
+        xrw_platform_destroy(p);
+    else
+        *out = p;
+    return rc;
+}
+
+void xrw_platform_destroy(struct xrw_platform *p)
+{
+    if (!p)
+        return;
+    xrw_machine_destroy(p->machine);
+    free(p->ram);
+    free(p->ept);
+    free(p);
+}
