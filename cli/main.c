@@ -14,6 +14,7 @@ static const struct xrw_cli_command commands[] = {
     {"exits", "list the exits of a recording", xrw_cli_exits},
     {"runs", "list the runs of a recording, and which took the same path", xrw_cli_runs},
     {"diff", "show where two runs of a recording part", xrw_cli_diff},
+    {"verify", "re-execute what lies between the exits, and compare", xrw_cli_verify},
 };
 
 static int print_help(void)

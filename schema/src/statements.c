@@ -98,4 +98,6 @@ const char *const xrw_statement_text[XRW_SQL_COUNT] = {
     [XRW_SQL_CONTEXT_AS_OF] =
         "SELECT data FROM context"
         " WHERE run = ? AND kind = ? AND vcpu = ? AND exit <= ? ORDER BY exit DESC LIMIT 1",
+    [XRW_SQL_CHANGED_PAGES] =
+        "SELECT gfn FROM page_version WHERE exit = ? AND run = ? AND gfn >= ? ORDER BY gfn LIMIT 1",
 };

@@ -45,6 +45,7 @@ enum xrw_statement {
     XRW_SQL_NEXT_CHANGE,
     XRW_SQL_PREVIOUS_CHANGE,
     XRW_SQL_CONTEXT_AS_OF,
+    XRW_SQL_CHANGED_PAGES,
     XRW_SQL_COUNT
 };
 

@@ -214,6 +214,20 @@ int xrw_store_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_
 int xrw_store_find_page_change(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_id from,
                                bool forward, xrw_exit_id *exit, struct xrw_error *err);
 
+/*
+ * The first page, from *gfn on, of which a new version was recorded at that exit.  1 with *gfn; 0 if
+ * there is none.
+ */
+int xrw_store_next_changed_page(struct xrw_store *store, uint64_t run, xrw_exit_id exit,
+                                xrw_gfn *gfn, struct xrw_error *err);
+
+/*
+ * The part of a vCPU's context of that kind which was recorded last as of an exit of the run (0: at
+ * its start).  *data is the caller's to free.  Returns 0; -ENODATA; -ENOMEM.
+ */
+int xrw_store_context(struct xrw_store *store, uint64_t run, const char *kind, uint32_t vcpu,
+                      xrw_exit_id exit, uint8_t **data, size_t *bytes, struct xrw_error *err);
+
 /* FXSAVE image valid at exit id on its vCPU; -ENODATA. */
 int xrw_store_fxsave(struct xrw_store *store, xrw_exit_id id, uint8_t *fxsave,
                      struct xrw_error *err);
