@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "gdb.h"
 #include "json.h"
+#include "record_machine.h"
 
 #include "xrw/kaslr.h"
 #include "xrw/recorder.h"
@@ -18,6 +19,7 @@
 
 static const char usage_text[] =
     "usage: xenrewind record (--parent ID | --domain ID [--parent ID]) [OPTIONS] [-o FILE]\n"
+    "       xenrewind record --source machine [OPTIONS] [-o FILE] KERNEL\n"
     "\n"
     "Forks a Xen domain and records every VM exit of the fork: registers before and after, and\n"
     "memory.  The parent is frozen meanwhile; afterwards the fork is gone and the parent goes on.\n"
@@ -41,6 +43,14 @@ static const char usage_text[] =
     "  --memory every=Tms     ... of an exit every T milliseconds, and the last one\n"
     "  --memory end|start     ... of the last one; of the start only\n"
     "  --memory none          no memory (the default in async mode)\n"
+    "\n"
+    "a guest of the embedded engine (--source machine): no Xen, no KVM, no root needed\n"
+    "  KERNEL                 an ELF file, entered by the PVH protocol or at its entry point\n"
+    "  --initrd FILE, --cmdline TEXT\n"
+    "  --guest-memory MIB     2 to 3072 (default 64)\n"
+    "  --platform pc|xen      a PC with serial port, PIC and PIT (the default); or like a fork of\n"
+    "                         a Xen domain: local APIC, few hypercalls, memory page by page\n"
+    "  --console FILE         what the guest prints, on port 0xe9 too; -: standard output\n"
     "\n"
     "when to stop (at the first that holds; also when the guest ends, and at Ctrl-C)\n"
     "  --exits N              after N exits\n"
@@ -191,6 +201,7 @@ enum option_id {
     OPT_EACH,
     OPT_QUIET,
     OPT_JSON,
+    OPT_MACHINE, /* an option of record_machine.h, known by its name */
 };
 
 static const struct option long_options[] = {
@@ -212,6 +223,12 @@ static const struct option long_options[] = {
     {"each-exit", required_argument, NULL, OPT_EACH},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"json", no_argument, NULL, OPT_JSON},
+    {"source", required_argument, NULL, OPT_MACHINE},
+    {"initrd", required_argument, NULL, OPT_MACHINE},
+    {"cmdline", required_argument, NULL, OPT_MACHINE},
+    {"guest-memory", required_argument, NULL, OPT_MACHINE},
+    {"platform", required_argument, NULL, OPT_MACHINE},
+    {"console", required_argument, NULL, OPT_MACHINE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -361,6 +378,7 @@ static void set_flag(int id, struct arguments *args)
 /* 0, or an exit code; XRW_CLI_OK + help was printed when *done. */
 static int parse(int argc, char **argv, struct arguments *args, bool *done)
 {
+    struct record_machine machine = {.asked_for = false};
     int id, index = 0, rc = 0;
 
     optind = 0; /* start anew, whatever was parsed before */
@@ -372,14 +390,18 @@ static int parse(int argc, char **argv, struct arguments *args, bool *done)
         }
         if (id == '?')
             rc = xrw_cli_usage("record", "an option is not understood");
+        else if (id == OPT_MACHINE)
+            rc = record_machine_option(&machine, long_options[index].name, optarg);
         else if (id == 'o' || long_options[index].has_arg == required_argument)
             rc = parse_value(id, optarg, &args->options);
         else
             set_flag(id, args);
     }
-    if (!rc && optind < argc)
-        rc = xrw_cli_usage("record", "%s is not an option (the file is named by -o)", argv[optind]);
-    if (!rc && !args->options.parent && !args->options.fork)
+    if (!rc)
+        rc = record_machine_finish(&machine, argv + optind, argc - optind, &args->options);
+    if (rc || args->options.machine.kernel)
+        return rc;
+    if (!args->options.parent && !args->options.fork)
         rc = xrw_cli_usage("record", "which domain? give --parent ID or --domain ID");
     if (!rc && args->options.parent == args->options.fork)
         rc = xrw_cli_usage("record", "--domain is the fork, --parent the domain it was made from");

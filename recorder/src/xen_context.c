@@ -80,6 +80,7 @@ static const struct {
 #define MSR_SFMASK 0xc0000084u
 #define MSR_TSC_AUX 0xc0000103u
 
+#define RFLAGS_TF (UINT64_C(1) << 8)
 #define VECTOR_DB 1u
 #define ENTRY_FAILURE (UINT32_C(1) << 31)
 
@@ -99,6 +100,9 @@ static bool may_have_changed(const struct xrw_exit *exit, enum xrw_register reg)
     uint64_t msr = exit->before.value[XRW_REG_rcx] & 0xffffffff;
 
     if (exit->field[XRW_EXIT_reason] & ENTRY_FAILURE)
+        return true;
+    /* An instruction that Xen completes is a single step too: it raises #DB, and says so in DR6. */
+    if (reg == XRW_REG_dr6 && exit->before.value[XRW_REG_rflags] & RFLAGS_TF)
         return true;
     switch (xrw_exit_basic_reason(exit)) {
     case XRW_VMX_MSR_WRITE:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is known of the host and the guest beside its exits. */
+#include "host_cpu.h"
 #include "xen.h"
 
 #include <errno.h>
@@ -108,28 +109,6 @@ void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, bool pause_mod
 }
 
 /* ---- the host -------------------------------------------------------- */
-
-/* "model name : X" of the processor, as dom0's kernel tells it. */
-static int host_cpu(char *text, size_t bytes)
-{
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    char line[256];
-    int rc = -ENOENT;
-
-    if (!file)
-        return -errno;
-    while (rc && fgets(line, sizeof line, file)) {
-        char *colon = strchr(line, ':');
-
-        if (strncmp(line, "model name", 10) || !colon || colon[1] != ' ')
-            continue;
-        line[strcspn(line, "\n")] = '\0';
-        (void)snprintf(text, bytes, "%s", colon + 2);
-        rc = 0;
-    }
-    fclose(file);
-    return rc;
-}
 
 int xen_describe_host(struct xen_calls *xen, source_meta set, void *set_ctx, struct xrw_error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Records the VM exits of a Xen domain's fork into a recording. */
+/* Records the VM exits of a Xen domain's fork, or of a guest of the embedded engine. */
 #ifndef XRW_RECORDER_H
 #define XRW_RECORDER_H
 
@@ -44,12 +44,22 @@ struct xrw_record_progress {
     double seconds;
 };
 
+/* A guest for the embedded source, run by the engine: no Xen is needed. */
+struct xrw_record_machine {
+    const char *kernel; /* an ELF file; NULL: a domain of Xen is recorded */
+    const char *initrd, *cmdline;
+    uint64_t memory_bytes; /* 2 MiB to 3 GiB */
+    bool xen;              /* like a fork of a Xen domain, else like a PC: see xrw/platform.h */
+    const char *console;   /* file for what the guest prints; "-": standard output */
+};
+
 /* Texts may be NULL where not wanted; all pointers belong to the caller. */
 struct xrw_store;
 
 struct xrw_record_options {
     const char *path;
     bool overwrite;
+    struct xrw_record_machine machine;
     enum xrw_record_mode mode;
     uint32_t parent; /* domain to fork, if fork is 0; else the one fork was made from, or 0 */
     uint32_t fork;   /* domain that exists, a fork or not: recorded, and paused or running

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef XRW_RECORDER_HOST_CPU_H
+#define XRW_RECORDER_HOST_CPU_H
+
+#include <stddef.h>
+
+/* "model name : X" of the processor, as the kernel tells it: 0, or a negative errno. */
+int host_cpu(char *text, size_t bytes);
+
+#endif
