@@ -374,8 +374,9 @@ struct gdbstub_target_ops {
     int (*next_region)(void *ctx, uint64_t address, struct gdbstub_region *region);
 
     /**
-     * Says in words where a run has stopped; called before each stop reply that ends a run. The
-     * client prints what goes to `console` at once, so one line at most is good manners.
+     * Says in words where a run has stopped; called before each stop reply that ends a run, but not
+     * for lldb. The client prints what goes to `console` at once, so one line at most is good
+     * manners.
      */
     void (*announce)(void *ctx, const struct gdbstub_stop *stop, struct gdbstub_console *console);
 

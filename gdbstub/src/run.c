@@ -145,7 +145,8 @@ static void end_run(struct gdbstub *stub, const struct gdbstub_stop *stop)
 
     stub->state = GDBSTUB_WAITING;
     accept_stop(stub, stop);
-    if (stub->ops.announce) {
+    /* Who sends packets to lldb by hand reads one packet in reply. */
+    if (stub->ops.announce && !stub->peer.lldb) {
         stub->ops.announce(stub->ctx, &stub->stop, &console);
         gs_console_flush(&console);
     }

@@ -131,6 +131,17 @@ static void memory_is_described_as_it_is_now(void **state)
                  "start:10000;size:ffffffffffff0000;permissions:rwx;");
 }
 
+static void a_stop_is_one_packet(void **state)
+{
+    struct setup *setup = *state;
+
+    setup->fake.ops.announce = fake_announce;
+    reopen(setup);
+    assert_reply(&setup->client, "QEnableErrorStrings", "OK");
+    assert_int_equal(client_ask(&setup->client, "bs")[0], 'T');
+    assert_int_equal(setup->fake.announces, 0);
+}
+
 /* The next client may be gdb. */
 static void nothing_of_it_outlives_the_client(void **state)
 {
@@ -146,10 +157,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_lldb, close_setup)
     const struct CMUnitTest tests[] = {
-        TEST(it_learns_what_machine_that_is),   TEST(stop_replies_list_the_threads),
-        TEST(all_threads_come_in_one_reply),    TEST(packets_name_their_thread),
-        TEST(errors_are_words_in_hex),          TEST(a_register_that_is_not_known_is_an_error),
-        TEST(memory_is_described_as_it_is_now), TEST(nothing_of_it_outlives_the_client),
+        TEST(it_learns_what_machine_that_is),    TEST(stop_replies_list_the_threads),
+        TEST(all_threads_come_in_one_reply),     TEST(packets_name_their_thread),
+        TEST(errors_are_words_in_hex),           TEST(a_register_that_is_not_known_is_an_error),
+        TEST(memory_is_described_as_it_is_now),  TEST(a_stop_is_one_packet),
+        TEST(nothing_of_it_outlives_the_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,6 +185,8 @@ static int resume(void *ctx, const struct gdbstub_resume *request, struct gdbstu
     /* To step off a breakpoint gdb resumes one thread alone, and no other may stop then. */
     wanted.one_vcpu = wanted.step && request->thread > 0 && !request->others_run;
     wanted.vcpu = wanted.one_vcpu ? (uint32_t)request->thread - 1 : 0;
+    wanted.range_first = request->range_start;
+    wanted.range_end = request->range_end;
     ret = xrw_search_begin(target->search, &wanted, &err);
     target->moved = false;
     if (ret)

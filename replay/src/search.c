@@ -284,6 +284,19 @@ static int arrive_watch(struct xrw_search *search, xrw_exit_id at, xrw_exit_id l
     return arrive(search, at, XRW_HIT_WATCHPOINT, stopper, hit, err);
 }
 
+/* A step over a range stops at what lies beyond, and at breakpoints within. */
+static bool ranged(const struct xrw_search *search)
+{
+    return search->request.range_end > search->request.range_first;
+}
+
+static bool in_range(const struct xrw_search *search, const struct xrw_exit *exit)
+{
+    return ranged(search) && exit->before.known[XRW_REG_rip] &&
+           exit->before.value[XRW_REG_rip] - search->request.range_first <
+               search->request.range_end - search->request.range_first;
+}
+
 /* Go one position on.  Returns 1 with *hit, 0 if there was nothing, or an error. */
 static int walk(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error *err)
 {
@@ -306,10 +319,12 @@ static int walk(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error
     search->cursor = at;
     if (ret)
         return arrive_watch(search, at, last, stopper, hit, err);
-    stopper = search->request.step ? NULL : breakpoint_at(search, &exit);
+    stopper = search->request.step && !ranged(search) ? NULL : breakpoint_at(search, &exit);
     if (stopper)
         return arrive(search, at, XRW_HIT_BREAKPOINT, stopper, hit, err);
-    return search->request.step ? arrive(search, at, XRW_HIT_STEP, NULL, hit, err) : 0;
+    return search->request.step && !in_range(search, &exit)
+               ? arrive(search, at, XRW_HIT_STEP, NULL, hit, err)
+               : 0;
 }
 
 /* Skip to the next breakpoint by index.  As walk(). */

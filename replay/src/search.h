@@ -68,6 +68,8 @@ struct xrw_search_request {
     bool here;     /* a breakpoint at the position itself is a hit */
     bool one_vcpu; /* pass over the exits of all vCPUs but this; with step only */
     uint32_t vcpu;
+    uint64_t range_first,
+        range_end; /* a step goes on while rip is in [first, end): both 0, or gdb's line */
 };
 
 /* Begin at the timeline's position.  Returns 0 or what the store reports. */

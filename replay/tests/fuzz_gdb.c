@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * libFuzzer harness: a byte stream into the gdb server of a recording, which $FUZZ_RECORDING names.  The
- * first byte says how the stream is cut into pieces.  The target is kept from input to input, as
- * it is from client to client.
+ * libFuzzer harness: a byte stream into the gdb server of a recording, which $FUZZ_RECORDING names.
+ * The first byte says how the stream is cut into pieces.  The target is kept from input to input,
+ * as it is from client to client.
  */
 #include "gdbstub.h"
 #include "xrw/gdb_target.h"

@@ -335,6 +335,46 @@ static void test_conditions_are_replaced(void **state)
     close_world(&world);
 }
 
+/* A step over a range ends at the first exit outside of it; at a breakpoint within, it ends there.
+ */
+static void test_steps_over_ranges(void **state)
+{
+    static struct world world;
+
+    (void)state;
+    open_world(&world, history_seed(), XRW_MEMORY_EXIT);
+    xrw_timeline_show_host_exits(world.timeline, true);
+    for (xrw_exit_id id = 1; id < EXITS; id++) {
+        struct xrw_search_request request = {
+            .forward = true,
+            .step = true,
+            .range_first = HISTORY_RIP,
+            .range_end = world.exit[id % 7 + 1].before.value[XRW_REG_rip] + 1};
+        bool with_breakpoint = id % 3 == 0;
+        xrw_exit_id expected = id + 1;
+        struct xrw_hit hit;
+        int ret;
+
+        while (!with_breakpoint && expected < EXITS &&
+               world.exit[expected].before.value[XRW_REG_rip] < request.range_end)
+            expected++;
+        if (with_breakpoint)
+            assert_int_equal(xrw_search_insert(world.search, XRW_STOPPER_SOFTWARE,
+                                               world.exit[expected].before.value[XRW_REG_rip], 1,
+                                               false, NULL),
+                             0);
+        assert_done(xrw_timeline_seek(world.timeline, id, &world.err), world.err);
+        assert_done(xrw_search_begin(world.search, &request, &world.err), world.err);
+        while (!(ret = xrw_search_slice(world.search, &hit, &world.err)))
+            ;
+        assert_int_equal(ret, 1);
+        assert_int_equal(xrw_timeline_position(world.timeline), expected);
+        assert_int_equal(hit.kind == XRW_HIT_BREAKPOINT, with_breakpoint);
+        xrw_search_clear(world.search);
+    }
+    close_world(&world);
+}
+
 static void test_insert_and_remove(void **state)
 {
     static struct world world;
@@ -376,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_watchpoints_between_frames),
         cmocka_unit_test(test_breakpoint_at_the_start),
         cmocka_unit_test(test_conditions_are_replaced),
+        cmocka_unit_test(test_steps_over_ranges),
         cmocka_unit_test(test_insert_and_remove),
     };
 
