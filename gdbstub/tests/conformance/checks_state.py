@@ -121,12 +121,12 @@ def memory_is_searched(t):
     pc = pc_of(client)
     there = bytes.fromhex(client.ask(f"m{pc:x},20"))
     t.needs(client.ask(f"qSearch:memory:{pc:x};1;".encode() + there[:1]) != "", "no qSearch")
-    pattern = there[8:16]
-    found = client.ask(f"qSearch:memory:{pc:x};20;".encode() + pattern)
+    size, pattern = len(there), there[len(there) // 2 :]
+    found = client.ask(f"qSearch:memory:{pc:x};{size:x};".encode() + pattern)
     t.equal("found", found, f"1,{pc + there.find(pattern):x}")
-    t.equal("at its start", client.ask(f"qSearch:memory:{pc:x};20;".encode() + there), f"1,{pc:x}")
-    t.equal("not there", client.ask(f"qSearch:memory:{pc:x};20;".encode() + b"#$}*\x03\xfe\xed"), "0")
-    t.equal("longer than the range", client.ask(f"qSearch:memory:{pc:x};7;".encode() + there[:8]), "0")
+    t.equal("at its start", client.ask(f"qSearch:memory:{pc:x};{size:x};".encode() + there), f"1,{pc:x}")
+    t.equal("not there", client.ask(f"qSearch:memory:{pc:x};{size:x};".encode() + b"#$}*\xed"), "0")
+    t.equal("longer than the range", client.ask(f"qSearch:memory:{pc:x};{size - 1:x};".encode() + there), "0")
     for wrong in ("qSearch:memory", "qSearch:memory:", "qSearch:memory:1", "qSearch:memory:1;2", "qSearch:memory:1;2;"):
         t.that(wrong, is_error(client.ask(wrong)))
     t.that("nothing there", is_error(client.ask("qSearch:memory:fff7ffffffff0000;100;a")))

@@ -18,7 +18,7 @@ from rsp import Broken, Client
 # Sent by at least one check, whatever the stub makes of it.
 PACKETS = (
     "? g G p P m M X x c C s S T D k R ! vCont vCont? vKill vRun vAttach vMustReplyEmpty Hg Hc bc bs Z0 Z1 Z2 Z3 Z4 "
-    "z0 z1 z2 qSupported qC qAttached qfThreadInfo qsThreadInfo qThreadExtraInfo qOffsets qSymbol qTStatus "
+    "z0 z2 qSupported qC qAttached qfThreadInfo qsThreadInfo qThreadExtraInfo qOffsets qSymbol qTStatus "
     "qXfer:features qXfer:threads qXfer:memory-map qXfer:exec-file qRcmd qSearch:memory QStartNoAckMode QPassSignals "
     "QThreadEvents QNonStop vFile:setfs vFile:open vFile:pread vFile:fstat vFile:close qHostInfo qProcessInfo "
     "qMemoryRegionInfo jThreadsInfo qThreadStopInfo1 QThreadSuffixSupported QListThreadsInStopReply QEnableErrorStrings"
