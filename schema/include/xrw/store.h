@@ -108,6 +108,13 @@ int xrw_store_commit(struct xrw_store *store, struct xrw_error *err);
 /* Size in bytes of the file and what belongs to it (journals) on disk. */
 uint64_t xrw_store_file_bytes(const struct xrw_store *store);
 
+/* How often, and for how long in all, adding had to wait because the disk did not keep up. */
+void xrw_store_stalls(const struct xrw_store *store, uint64_t *count, uint64_t *ns);
+
+/* From now on a commit is on the disk before it counts, so that power loss loses no more than being
+ * killed does.  Without it the file stays sound as long as the system goes on. */
+int xrw_store_make_durable(struct xrw_store *store, struct xrw_error *err);
+
 /* See what a recorder has committed since the recording was opened.  Reading functions otherwise
  * may or may not see it. */
 int xrw_store_refresh(struct xrw_store *store, struct xrw_error *err);
@@ -266,6 +273,27 @@ typedef int (*xrw_store_row)(void *ctx, int columns, const char *const *names,
  */
 int xrw_store_query(struct xrw_store *store, const char *sql, uint64_t max_rows, unsigned max_ms,
                     xrw_store_row row, void *ctx, struct xrw_error *err);
+
+/* ---- checking -------------------------------------------------------- */
+
+struct xrw_check_options {
+    void (*problem)(void *ctx, const char *problem); /* told of each; one line; may be NULL */
+    bool (*interrupted)(void *ctx);                  /* asked now and then; may be NULL */
+    void *ctx;
+};
+
+struct xrw_check_result {
+    uint64_t problems, runs, exits, pages;
+};
+
+/*
+ * Check that an open recording is whole: SQLite's structure, that runs and exits are complete and
+ * in order, that everything they refer to is there and counts are right, and that every page has
+ * the content that its hash says.  Reads all of it.  Returns 0 with *result, whatever the problems;
+ * -EINTR; an error that kept it from being checked.
+ */
+int xrw_store_check(struct xrw_store *store, const struct xrw_check_options *options,
+                    struct xrw_check_result *result, struct xrw_error *err);
 
 #ifdef __cplusplus
 }
