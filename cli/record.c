@@ -67,6 +67,7 @@ static const char usage_text[] =
     "  --symbols FILE         name the guest's symbol file in the recording, for gdb\n"
     "  --guest-name TEXT      name the guest in the recording\n"
     "  --keep                 leave the fork there, paused\n"
+    "  --durable              sync every batch to the disk: power loss loses no more than a kill\n"
     "  --each-exit COMMAND    a shell command that gets a line `EXIT DOMAIN' on its input at each\n"
     "                         exit, while the guest is held, and answers with a line\n"
     "  --quiet                no progress, no summary\n"
@@ -198,6 +199,7 @@ enum option_id {
     OPT_SYMBOLS,
     OPT_NAME,
     OPT_KEEP,
+    OPT_DURABLE,
     OPT_EACH,
     OPT_QUIET,
     OPT_JSON,
@@ -220,6 +222,7 @@ static const struct option long_options[] = {
     {"symbols", required_argument, NULL, OPT_SYMBOLS},
     {"guest-name", required_argument, NULL, OPT_NAME},
     {"keep", no_argument, NULL, OPT_KEEP},
+    {"durable", no_argument, NULL, OPT_DURABLE},
     {"each-exit", required_argument, NULL, OPT_EACH},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"json", no_argument, NULL, OPT_JSON},
@@ -366,6 +369,9 @@ static void set_flag(int id, struct arguments *args)
         break;
     case OPT_KEEP:
         args->options.keep = true;
+        break;
+    case OPT_DURABLE:
+        args->options.durable = true;
         break;
     case OPT_QUIET:
         args->quiet = true;

@@ -86,6 +86,19 @@ CREATE TABLE site (
 CREATE INDEX site_by_rip ON site(rip);
 CREATE INDEX site_by_reason ON site(reason & 0xffff);
 
+-- Sets of registers at exits: those that functions keep, and those that they work with.  A set that
+-- comes back soon is stored once.
+CREATE TABLE kept (
+  id INTEGER PRIMARY KEY,
+  rbx INTEGER, rsp INTEGER, rbp INTEGER, r11 INTEGER, r12 INTEGER, r13 INTEGER, r14 INTEGER,
+  r15 INTEGER, cr2 INTEGER, cr3 INTEGER
+) STRICT;
+
+CREATE TABLE work (
+  id INTEGER PRIMARY KEY,
+  rax INTEGER, rcx INTEGER, rdx INTEGER, rsi INTEGER, rdi INTEGER, r8 INTEGER, rflags INTEGER
+) STRICT;
+
 -- What exits recorded one after the other have in common: values that theirs are counted from.
 CREATE TABLE block (
   id      INTEGER PRIMARY KEY,
@@ -93,11 +106,8 @@ CREATE TABLE block (
   vcpu    INTEGER NOT NULL,
   resume  INTEGER NOT NULL,          -- 1: the registers after the handling are known
   exits   INTEGER NOT NULL,          -- that have this block
-  time_ns INTEGER, tsc INTEGER, entry_tsc INTEGER, entry_tsc_offset INTEGER, entries INTEGER,
-  gpa INTEGER, gla INTEGER, sysregs INTEGER, rax INTEGER, rcx INTEGER, rdx INTEGER, rbx INTEGER,
-  rsp INTEGER, rbp INTEGER, rsi INTEGER, rdi INTEGER, r8 INTEGER, r9 INTEGER, r10 INTEGER,
-  r11 INTEGER, r12 INTEGER, r13 INTEGER, r14 INTEGER, r15 INTEGER, rflags INTEGER, cr2 INTEGER,
-  cr3 INTEGER
+  time_ns INTEGER, tsc INTEGER, entry_tsc_offset INTEGER, entries INTEGER, gpa INTEGER,
+  gla INTEGER, sysregs INTEGER, r9 INTEGER, r10 INTEGER
 ) STRICT;
 
 -- One row an exit.  d_NAME: what is to be added to block.NAME; after_NAME: the register after the
@@ -106,21 +116,17 @@ CREATE TABLE exit (
   id    INTEGER PRIMARY KEY,         -- 1, 2, 3 ... in capture order
   site  INTEGER NOT NULL,            -- site.id
   block INTEGER NOT NULL,            -- block.id
-  d_time_ns INTEGER DEFAULT 0, d_tsc INTEGER DEFAULT 0, d_entry_tsc INTEGER DEFAULT 0,
-  advance INTEGER DEFAULT 0, d_rax INTEGER DEFAULT 0, after_rax INTEGER, d_rsp INTEGER DEFAULT 0,
-  d_rdx INTEGER DEFAULT 0, d_rcx INTEGER DEFAULT 0, d_rsi INTEGER DEFAULT 0,
-  d_rdi INTEGER DEFAULT 0, d_rflags INTEGER DEFAULT 0, d_rbx INTEGER DEFAULT 0,
-  d_rbp INTEGER DEFAULT 0, d_r8 INTEGER DEFAULT 0, d_r9 INTEGER DEFAULT 0,
-  d_r10 INTEGER DEFAULT 0, d_r11 INTEGER DEFAULT 0, d_r12 INTEGER DEFAULT 0,
-  d_r13 INTEGER DEFAULT 0, d_r14 INTEGER DEFAULT 0, d_r15 INTEGER DEFAULT 0,
-  after_rflags INTEGER, d_cr2 INTEGER DEFAULT 0, d_cr3 INTEGER DEFAULT 0,
-  d_sysregs INTEGER DEFAULT 0, d_entries INTEGER DEFAULT 0, d_gpa INTEGER, d_gla INTEGER,
-  qualification INTEGER, after_rcx INTEGER, after_rdx INTEGER, after_rbx INTEGER,
+  kept  INTEGER NOT NULL,            -- kept.id
+  work  INTEGER NOT NULL,            -- work.id
+  d_time_ns INTEGER DEFAULT 0, d_tsc INTEGER DEFAULT 0, gap INTEGER, advance INTEGER DEFAULT 0,
+  after_rax INTEGER, d_r9 INTEGER DEFAULT 0, d_r10 INTEGER DEFAULT 0,
+  d_sysregs INTEGER DEFAULT 0, d_entries INTEGER DEFAULT 0, after_rflags INTEGER, d_gpa INTEGER,
+  d_gla INTEGER, qualification INTEGER, after_rcx INTEGER, after_rdx INTEGER, after_rbx INTEGER,
   after_sysregs INTEGER, after_rsi INTEGER, after_rdi INTEGER, after_cr2 INTEGER,
   after_cr3 INTEGER, after_rsp INTEGER, after_rbp INTEGER, after_r8 INTEGER, after_r9 INTEGER,
   after_r10 INTEGER, after_r11 INTEGER, after_r12 INTEGER, after_r13 INTEGER, after_r14 INTEGER,
-  after_r15 INTEGER, after_rip INTEGER, whole_entries INTEGER, unknown INTEGER DEFAULT 0,
-  d_entry_tsc_offset INTEGER DEFAULT 0
+  after_r15 INTEGER, after_rip INTEGER, whole_entries INTEGER, whole_entry_tsc INTEGER,
+  unknown INTEGER DEFAULT 0, d_entry_tsc_offset INTEGER DEFAULT 0
 ) STRICT;
 
 CREATE TABLE page (

@@ -337,7 +337,8 @@ static int create_store(struct pipeline *p, struct xrw_error *err)
 
     if (rc)
         return xrw_error_set(err, rc, "cannot replace %s: %s", p->options->path, strerror(-rc));
-    return xrw_store_create(&p->store, p->options->path, err);
+    rc = xrw_store_create(&p->store, p->options->path, err);
+    return rc || !p->options->durable ? rc : xrw_store_make_durable(p->store, err);
 }
 
 static void choose_memory(struct pipeline *p)

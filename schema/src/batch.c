@@ -26,9 +26,41 @@ static const struct {
     [XRW_EXIT_interruptibility] = {NOWHERE, XRW_SITE_interruptibility},
     [XRW_EXIT_entry_intr_info] = {NOWHERE, XRW_SITE_entry_intr_info},
     [XRW_EXIT_entry_error] = {NOWHERE, XRW_SITE_entry_error},
-    [XRW_EXIT_entry_tsc] = {XRW_BASED_entry_tsc, NOWHERE},
+    [XRW_EXIT_entry_tsc] = {NOWHERE, NOWHERE}, /* see take_entry_tsc() */
     [XRW_EXIT_entry_tsc_offset] = {XRW_BASED_entry_tsc_offset, NOWHERE},
     [XRW_EXIT_entries] = {XRW_BASED_entries, NOWHERE},
+};
+
+#define REGISTER(name) XRW_REG_##name,
+const uint8_t xrw_set_registers[XRW_SETS][XRW_SET_MAX] = {
+    [XRW_SET_KEPT] = {XRW_KEPT_TABLE(REGISTER)},
+    [XRW_SET_WORK] = {XRW_WORK_TABLE(REGISTER)},
+};
+
+#define ONE(name) +1
+const unsigned xrw_set_sizes[XRW_SETS] = {
+    [XRW_SET_KEPT] = 0 XRW_KEPT_TABLE(ONE),
+    [XRW_SET_WORK] = 0 XRW_WORK_TABLE(ONE),
+};
+
+/* Where each hot register goes: to a set, or to the based values (set XRW_SETS), and as which. */
+enum kept_index {
+#define KEPT_INDEX(name) KEPT_##name,
+    XRW_KEPT_TABLE(KEPT_INDEX)
+};
+enum work_index {
+#define WORK_INDEX(name) WORK_##name,
+    XRW_WORK_TABLE(WORK_INDEX)
+};
+
+static const struct {
+    uint8_t set, index;
+} register_places[XRW_HOT_COUNT] = {
+#define KEPT_PLACE(name) [XRW_REG_##name] = {XRW_SET_KEPT, KEPT_##name},
+    XRW_KEPT_TABLE(KEPT_PLACE)
+#define WORK_PLACE(name) [XRW_REG_##name] = {XRW_SET_WORK, WORK_##name},
+        XRW_WORK_TABLE(WORK_PLACE)[XRW_REG_r9] = {XRW_SETS, XRW_BASED_r9},
+    [XRW_REG_r10] = {XRW_SETS, XRW_BASED_r10},
 };
 
 /* ---- unpacking ------------------------------------------------------- */
@@ -43,31 +75,46 @@ static const uint64_t *unpack_fields(const struct xrw_packed_exit *packed, const
         if (based != NOWHERE) {
             exit->known |= 1u << based;
             exit->based[based] = (int64_t)*value++;
-        } else {
+        } else if (places[field].site != NOWHERE) {
             site->known |= 1u << places[field].site;
             site->field[places[field].site] = *value++;
+        } else {
+            exit->has_entry_tsc = true;
+            exit->entry_tsc = *value++;
         }
     }
     return value;
 }
 
 static const uint64_t *unpack_before(const struct xrw_packed_exit *packed, const uint64_t *value,
-                                     struct xrw_batch_exit *exit)
+                                     struct xrw_batch_exit *exit,
+                                     struct xrw_register_set sets[XRW_SETS])
 {
     for (uint32_t left = packed->before; left; left &= left - 1) {
         unsigned reg = (unsigned)__builtin_ctz(left);
+        unsigned set = register_places[reg].set, index = register_places[reg].index;
 
         if (reg == XRW_REG_rip) {
             exit->rip_known = true;
             exit->rip = *value++;
+        } else if (set < XRW_SETS) {
+            sets[set].known |= UINT64_C(1) << index;
+            sets[set].value[index] = *value++;
         } else {
-            unsigned based = xrw_based_of_register(reg);
-
-            exit->known |= 1u << based;
-            exit->based[based] = (int64_t)*value++;
+            exit->known |= 1u << index;
+            exit->based[index] = (int64_t)*value++;
         }
     }
     return value;
+}
+
+/* The time of the entry is near that of the exit. */
+static void take_entry_tsc(struct xrw_batch_exit *exit)
+{
+    exit->has_gap =
+        exit->has_entry_tsc && exit->known >> XRW_BASED_tsc & 1 &&
+        !__builtin_sub_overflow(exit->based[XRW_BASED_tsc], (int64_t)exit->entry_tsc, &exit->gap);
+    exit->has_entry_tsc = exit->has_entry_tsc && !exit->has_gap;
 }
 
 /* An address in the qualification would make a site of every exit. */
@@ -102,19 +149,20 @@ static void take_entries(struct xrw_batch_exit *exit)
 }
 
 void xrw_batch_unpack(const struct xrw_packed_exit *packed, struct xrw_batch_exit *exit,
-                      struct xrw_site *site)
+                      struct xrw_site *site, struct xrw_register_set sets[XRW_SETS])
 {
     const uint64_t *value = packed->value;
 
     memset(site, 0, sizeof *site);
+    memset(sets, 0, XRW_SETS * sizeof *sets);
     exit->id = packed->id;
     exit->vcpu = packed->vcpu;
     exit->known = 1u << XRW_BASED_sysregs;
     exit->based[XRW_BASED_sysregs] = packed->sysregs;
-    exit->has_qualification = exit->has_entries = exit->rip_known = false;
+    exit->has_qualification = exit->has_entries = exit->has_entry_tsc = exit->rip_known = false;
     exit->rip = 0;
     value = unpack_fields(packed, value, exit, site);
-    value = unpack_before(packed, value, exit);
+    value = unpack_before(packed, value, exit, sets);
     exit->resume = packed->after_sysregs != 0;
     exit->after_sysregs = packed->after_sysregs == packed->sysregs ? 0 : packed->after_sysregs;
     exit->unknown = packed->unknown;
@@ -123,6 +171,7 @@ void xrw_batch_unpack(const struct xrw_packed_exit *packed, struct xrw_batch_exi
         exit->after_value[__builtin_ctz(left)] = *value++;
     take_qualification(exit, site);
     take_entries(exit);
+    take_entry_tsc(exit);
     site->insn = packed->insn;
     site->rip = exit->rip;
     site->rip_known = exit->rip_known;
@@ -297,6 +346,10 @@ static void put_whole(struct xrw_row *row, const struct xrw_batch_exit *exit)
         put(row, XRW_COLUMN_WHOLE_qualification, exit->qualification);
     if (exit->has_entries)
         put(row, XRW_COLUMN_WHOLE_whole_entries, exit->entries);
+    if (exit->has_gap)
+        put(row, XRW_COLUMN_WHOLE_gap, (uint64_t)exit->gap);
+    if (exit->has_entry_tsc)
+        put(row, XRW_COLUMN_WHOLE_whole_entry_tsc, exit->entry_tsc);
     if (exit->after_sysregs)
         put(row, XRW_COLUMN_WHOLE_after_sysregs, exit->after_sysregs);
     if (exit->unknown)
@@ -330,6 +383,8 @@ void xrw_batch_make_row(const struct xrw_batch *batch, unsigned index, struct xr
     }
     put(row, XRW_COLUMN_WHOLE_site, exit->site);
     put(row, XRW_COLUMN_WHOLE_block, block->id);
+    put(row, XRW_COLUMN_WHOLE_kept, exit->set[XRW_SET_KEPT]);
+    put(row, XRW_COLUMN_WHOLE_work, exit->set[XRW_SET_WORK]);
     /* NULL is no default of these. */
     row->null[XRW_COLUMN_WHOLE_advance] = false;
     row->null[XRW_COLUMN_WHOLE_unknown] = false;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How an exit is spread over `exit`, `block` and `site`.  A value of an exit is that of its block
- * plus the difference in its own row (BASED), or what its site says; after its handling it is the
- * same unless the row says otherwise (AFTER).  Columns that a row does not need come last: SQLite
- * leaves them out of the record, and reads them as their default.
+ * How an exit is spread over tables.  What it shares with others is stored once: what is true of
+ * all exits at a place in `site`, sets of registers that come back in `kept` and `work`.  Other
+ * values are that of the exit's block plus the difference in its own row (BASED).  After its
+ * handling registers are the same unless the row says otherwise (AFTER).  Columns that a row does
+ * not need come last: SQLite leaves them out of the record, and reads them as their default.
  */
 #ifndef XRW_SCHEMA_COLUMNS_H
 #define XRW_SCHEMA_COLUMNS_H
@@ -12,35 +13,18 @@
 #include "xrw/registers.h"
 
 /* Values that are kept as a difference from the block's: exit fields, the id of the system
- * registers before, and the hot registers but rip.  In the order of the columns of `block`. */
+ * registers before, and the hot registers that are in no set.  In the order of the columns of
+ * `block`. */
 #define XRW_BASED_TABLE(X)                                                                         \
     X(time_ns)                                                                                     \
     X(tsc)                                                                                         \
-    X(entry_tsc)                                                                                   \
     X(entry_tsc_offset)                                                                            \
     X(entries)                                                                                     \
     X(gpa)                                                                                         \
     X(gla)                                                                                         \
     X(sysregs)                                                                                     \
-    X(rax)                                                                                         \
-    X(rcx)                                                                                         \
-    X(rdx)                                                                                         \
-    X(rbx)                                                                                         \
-    X(rsp)                                                                                         \
-    X(rbp)                                                                                         \
-    X(rsi)                                                                                         \
-    X(rdi)                                                                                         \
-    X(r8)                                                                                          \
     X(r9)                                                                                          \
-    X(r10)                                                                                         \
-    X(r11)                                                                                         \
-    X(r12)                                                                                         \
-    X(r13)                                                                                         \
-    X(r14)                                                                                         \
-    X(r15)                                                                                         \
-    X(rflags)                                                                                      \
-    X(cr2)                                                                                         \
-    X(cr3)
+    X(r10)
 
 enum xrw_based {
 #define XRW_BASED_ENUM(name) XRW_BASED_##name,
@@ -48,6 +32,33 @@ enum xrw_based {
 #undef XRW_BASED_ENUM
         XRW_BASED_COUNT
 };
+
+/* Registers that functions keep, or that change with the address space: few sets of values. */
+#define XRW_KEPT_TABLE(X)                                                                          \
+    X(rbx)                                                                                         \
+    X(rsp)                                                                                         \
+    X(rbp)                                                                                         \
+    X(r11)                                                                                         \
+    X(r12)                                                                                         \
+    X(r13)                                                                                         \
+    X(r14)                                                                                         \
+    X(r15)                                                                                         \
+    X(cr2)                                                                                         \
+    X(cr3)
+
+/* Registers that functions work with: the same code with the same work has the same set. */
+#define XRW_WORK_TABLE(X)                                                                          \
+    X(rax)                                                                                         \
+    X(rcx)                                                                                         \
+    X(rdx)                                                                                         \
+    X(rsi)                                                                                         \
+    X(rdi)                                                                                         \
+    X(r8)                                                                                          \
+    X(rflags)
+
+/* The sets of registers, each a table of its own. */
+enum xrw_set { XRW_SET_KEPT, XRW_SET_WORK, XRW_SETS };
+#define XRW_SET_MAX 10u
 
 /* Fields of an exit that its site says; qualification too, unless it is an address. */
 #define XRW_SITE_FIELD_TABLE(X)                                                                    \
@@ -78,33 +89,18 @@ enum xrw_site_field {
 #define XRW_EXIT_COLUMN_TABLE(X)                                                                   \
     X(WHOLE, site)                                                                                 \
     X(WHOLE, block)                                                                                \
+    X(WHOLE, kept)                                                                                 \
+    X(WHOLE, work)                                                                                 \
     X(BASED, time_ns)                                                                              \
     X(BASED, tsc)                                                                                  \
-    X(BASED, entry_tsc)                                                                            \
+    X(WHOLE, gap)                                                                                  \
     X(WHOLE, advance)                                                                              \
-    X(BASED, rax)                                                                                  \
     X(AFTER, rax)                                                                                  \
-    X(BASED, rsp)                                                                                  \
-    X(BASED, rdx)                                                                                  \
-    X(BASED, rcx)                                                                                  \
-    X(BASED, rsi)                                                                                  \
-    X(BASED, rdi)                                                                                  \
-    X(BASED, rflags)                                                                               \
-    X(BASED, rbx)                                                                                  \
-    X(BASED, rbp)                                                                                  \
-    X(BASED, r8)                                                                                   \
     X(BASED, r9)                                                                                   \
     X(BASED, r10)                                                                                  \
-    X(BASED, r11)                                                                                  \
-    X(BASED, r12)                                                                                  \
-    X(BASED, r13)                                                                                  \
-    X(BASED, r14)                                                                                  \
-    X(BASED, r15)                                                                                  \
-    X(AFTER, rflags)                                                                               \
-    X(BASED, cr2)                                                                                  \
-    X(BASED, cr3)                                                                                  \
     X(BASED, sysregs)                                                                              \
     X(BASED, entries)                                                                              \
+    X(AFTER, rflags)                                                                               \
     X(RARE, gpa)                                                                                   \
     X(RARE, gla)                                                                                   \
     X(WHOLE, qualification)                                                                        \
@@ -128,6 +124,7 @@ enum xrw_site_field {
     X(AFTER, r15)                                                                                  \
     X(WHOLE, after_rip)                                                                            \
     X(WHOLE, whole_entries)                                                                        \
+    X(WHOLE, whole_entry_tsc)                                                                      \
     X(WHOLE, unknown)                                                                              \
     X(BASED, entry_tsc_offset)
 
@@ -137,11 +134,5 @@ enum xrw_exit_column {
 #undef XRW_COLUMN_ENUM
         XRW_EXIT_COLUMN_COUNT
 };
-
-/* Where a hot register is among the based values; rip has its own columns. */
-static inline unsigned xrw_based_of_register(unsigned reg)
-{
-    return XRW_BASED_rax + reg - (reg > XRW_REG_rip);
-}
 
 #endif

@@ -48,6 +48,15 @@ struct xrw_site_count {
     bool dirty;
 };
 
+/* The tables that get most rows. */
+enum xrw_bulk { XRW_BULK_EXIT, XRW_BULK_KEPT, XRW_BULK_WORK, XRW_BULKS };
+
+/* Ids of the sets of registers that were seen last, by a hash of their values. */
+#define XRW_RECENT_SETS 65536u
+struct xrw_recent_sets {
+    struct xrw_id_map_entry entry[XRW_SETS][XRW_RECENT_SETS];
+};
+
 /* The writing thread's side; the caller's while that rests. */
 struct xrw_store_drain {
     bool in_transaction;
@@ -59,8 +68,10 @@ struct xrw_store_drain {
     uint64_t last_commit_ns;
     bool half; /* what came after the last exit belongs to the next one */
     struct xrw_batch *batch;
-    struct xrw_image *image; /* NULL: rows are bound and stepped */
+    struct xrw_image *image[XRW_BULKS]; /* NULL: rows are bound and stepped */
     bool image_tried;
+    uint64_t set_rows[XRW_SETS];
+    struct xrw_recent_sets *recent;
     struct xrw_id_map sites;
     struct xrw_site_count *site_count; /* by id */
     uint64_t *dirty_sites;
@@ -91,6 +102,12 @@ struct xrw_site_cache {
     struct xrw_site site[XRW_SITE_CACHE];
 };
 
+#define XRW_SET_CACHE 1024u
+struct xrw_set_cache {
+    uint64_t id[XRW_SETS][XRW_SET_CACHE]; /* 0: free */
+    struct xrw_register_set set[XRW_SETS][XRW_SET_CACHE];
+};
+
 #define XRW_FIND_STATEMENTS 4u
 
 /* Largest row of `context`: bounds what a recording can make a reader allocate. */
@@ -112,6 +129,7 @@ struct xrw_store {
     struct xrw_sysregs_cache sysregs;
     struct xrw_block_cache blocks;
     struct xrw_site_cache sites;
+    struct xrw_set_cache sets;
     struct xrw_site_index *site_index;
     struct xrw_page_cache *pages;
 };
@@ -208,8 +226,8 @@ int xrw_drain_frame(struct xrw_store *store, const struct xrw_packed_frame *pack
 int xrw_drain_context(struct xrw_store *store, const struct xrw_packed_context *packed,
                       struct xrw_error *err);
 
-/* Rows of exits that are complete but in the image still. */
-int xrw_drain_image(struct xrw_store *store, struct xrw_error *err);
+/* Rows that are complete but in an image still. */
+int xrw_drain_images(struct xrw_store *store, struct xrw_error *err);
 
 /* Write the counts of sites that changed. */
 int xrw_drain_site_counts(struct xrw_store *store, struct xrw_error *err);

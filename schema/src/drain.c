@@ -99,7 +99,7 @@ int xrw_db_commit(struct xrw_store *store, struct xrw_error *err)
     if (drain->batch && drain->batch->count)
         ret = xrw_drain_batch(store, err);
     if (!ret)
-        ret = xrw_drain_image(store, err);
+        ret = xrw_drain_images(store, err);
     if (ret || !drain->in_transaction)
         return ret;
     if (!ret)
@@ -187,7 +187,7 @@ static void finish_batch(struct xrw_store *store)
     if (!atomic_load(&store->drain.failed) && store->drain.batch->count)
         ret = xrw_drain_batch(store, &err);
     if (!ret && !atomic_load(&store->drain.failed))
-        ret = xrw_drain_image(store, &err);
+        ret = xrw_drain_images(store, &err);
     if (ret)
         give_up(store, ret, err.text);
 }

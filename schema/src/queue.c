@@ -43,7 +43,9 @@ static int start(struct xrw_store *store, struct xrw_error *err)
         writer->ring = xrw_ring_create(xrw_ring_default_bytes());
     if (!store->drain.batch)
         store->drain.batch = malloc(sizeof *store->drain.batch);
-    if (!writer->ring || !store->drain.batch)
+    if (!store->drain.recent)
+        store->drain.recent = calloc(1, sizeof *store->drain.recent);
+    if (!writer->ring || !store->drain.batch || !store->drain.recent)
         return xrw_error_set(err, -ENOMEM, "out of memory");
     store->drain.batch->count = 0;
     error = pthread_create(&writer->thread, NULL, xrw_drain_thread, store);
@@ -87,6 +89,13 @@ void xrw_queue_stop(struct xrw_store *store)
     xrw_ring_end(writer->ring);
     (void)pthread_join(writer->thread, NULL);
     writer->started = false;
+}
+
+void xrw_store_stalls(const struct xrw_store *store, uint64_t *count, uint64_t *ns)
+{
+    *count = *ns = 0;
+    if (store->writer.ring)
+        xrw_ring_stalls(store->writer.ring, count, ns);
 }
 
 /* ---- exits ----------------------------------------------------------- */

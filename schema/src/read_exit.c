@@ -153,6 +153,55 @@ int xrw_db_block(struct xrw_store *store, uint64_t id, const struct xrw_block **
     return 0;
 }
 
+/* ---- sets of registers ----------------------------------------------- */
+
+static int read_set(struct xrw_store *store, enum xrw_set which, uint64_t id,
+                    struct xrw_register_set *set, struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
+    int ret =
+        xrw_db_statement(store, which == XRW_SET_KEPT ? XRW_SQL_KEPT : XRW_SQL_WORK, &stmt, err);
+
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, id);
+    ret = xrw_db_step(store, stmt, doing, err);
+    if (ret == 0)
+        return xrw_db_damaged(store, "an exit's registers are missing", err);
+    if (ret < 0)
+        return ret;
+    set->known = 0;
+    for (unsigned i = 0; i < xrw_set_sizes[which]; i++) {
+        set->known |= (uint64_t)!xrw_db_is_null(stmt, 1 + (int)i) << i;
+        set->value[i] = xrw_db_u64(stmt, 1 + (int)i);
+    }
+    sqlite3_reset(stmt);
+    return 0;
+}
+
+static int take_set(struct xrw_store *store, enum xrw_set which, uint64_t id, struct xrw_exit *exit,
+                    struct xrw_error *err)
+{
+    struct xrw_set_cache *cache = &store->sets;
+    unsigned slot = (unsigned)(id % XRW_SET_CACHE);
+    const struct xrw_register_set *set = &cache->set[which][slot];
+
+    if (cache->id[which][slot] != id || !id) {
+        int ret;
+
+        cache->id[which][slot] = 0;
+        ret = read_set(store, which, id, &cache->set[which][slot], err);
+        if (ret)
+            return ret;
+        cache->id[which][slot] = id;
+    }
+    for (unsigned i = 0; i < xrw_set_sizes[which]; i++)
+        if (set->known >> i & 1)
+            xrw_registers_set(&exit->before, (enum xrw_register)xrw_set_registers[which][i],
+                              set->value[i]);
+    return 0;
+}
+
 /* ---- an exit --------------------------------------------------------- */
 
 /* The row of `exit` as it is. */
@@ -197,20 +246,18 @@ static void take_based(struct xrw_exit *exit, unsigned based, uint64_t value, ui
     static const enum xrw_exit_field fields[] = {
         [XRW_BASED_time_ns] = XRW_EXIT_time_ns,
         [XRW_BASED_tsc] = XRW_EXIT_tsc,
-        [XRW_BASED_entry_tsc] = XRW_EXIT_entry_tsc,
         [XRW_BASED_entry_tsc_offset] = XRW_EXIT_entry_tsc_offset,
         [XRW_BASED_entries] = XRW_EXIT_entries,
         [XRW_BASED_gpa] = XRW_EXIT_gpa,
         [XRW_BASED_gla] = XRW_EXIT_gla,
     };
-    unsigned reg = based - XRW_BASED_rax;
 
     if (based == XRW_BASED_sysregs)
         *sysregs = value;
     else if (based < XRW_BASED_sysregs)
         xrw_exit_set(exit, fields[based], based == XRW_BASED_entries ? value + exit->id : value);
     else
-        xrw_registers_set(&exit->before, (enum xrw_register)(reg + (reg >= XRW_REG_rip)), value);
+        xrw_registers_set(&exit->before, based == XRW_BASED_r9 ? XRW_REG_r9 : XRW_REG_r10, value);
 }
 
 /* What each column means for an exit. */
@@ -253,6 +300,12 @@ static void take_before(const struct xrw_row *row, const struct xrw_block *block
                      (uint64_t)row->value[XRW_COLUMN_WHOLE_qualification]);
     if (!row->null[XRW_COLUMN_WHOLE_whole_entries])
         xrw_exit_set(exit, XRW_EXIT_entries, (uint64_t)row->value[XRW_COLUMN_WHOLE_whole_entries]);
+    if (!row->null[XRW_COLUMN_WHOLE_whole_entry_tsc])
+        xrw_exit_set(exit, XRW_EXIT_entry_tsc,
+                     (uint64_t)row->value[XRW_COLUMN_WHOLE_whole_entry_tsc]);
+    else if (!row->null[XRW_COLUMN_WHOLE_gap] && exit->field_known[XRW_EXIT_tsc])
+        xrw_exit_set(exit, XRW_EXIT_entry_tsc,
+                     exit->field[XRW_EXIT_tsc] - (uint64_t)row->value[XRW_COLUMN_WHOLE_gap]);
 }
 
 /* The hot registers after, over those before. */
@@ -296,6 +349,11 @@ static int put_together(struct xrw_store *store, const struct xrw_row *row, stru
     exit->has_after = block->resume;
     take_site(site, exit);
     take_before(row, block, exit, &before);
+    ret = take_set(store, XRW_SET_KEPT, (uint64_t)row->value[XRW_COLUMN_WHOLE_kept], exit, err);
+    if (!ret)
+        ret = take_set(store, XRW_SET_WORK, (uint64_t)row->value[XRW_COLUMN_WHOLE_work], exit, err);
+    if (ret)
+        return ret;
     after = before;
     if (!row->null[XRW_COLUMN_WHOLE_after_sysregs])
         after = (uint64_t)row->value[XRW_COLUMN_WHOLE_after_sysregs];

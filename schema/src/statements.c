@@ -21,6 +21,11 @@
 #define BASES XRW_BASED_TABLE(PLAIN_NAME)
 #define BASE_MARKS XRW_BASED_TABLE(PLAIN_MARK)
 
+#define KEPT XRW_KEPT_TABLE(PLAIN_NAME)
+#define KEPT_MARKS XRW_KEPT_TABLE(PLAIN_MARK)
+#define WORK XRW_WORK_TABLE(PLAIN_NAME)
+#define WORK_MARKS XRW_WORK_TABLE(PLAIN_MARK)
+
 #define COLUMN_PREFIX_WHOLE ""
 #define COLUMN_PREFIX_BASED "d_"
 #define COLUMN_PREFIX_RARE "d_"
@@ -53,6 +58,8 @@ const char *const xrw_statement_text[XRW_SQL_COUNT] = {
     [XRW_SQL_COUNT_SITE] = "UPDATE site SET exits = ?, last_exit = ? WHERE id = ?",
     [XRW_SQL_ADD_BLOCK] = "INSERT INTO block(id, run, vcpu, resume, exits" BASES
                           ") VALUES(?, ?, ?, ?, ?" BASE_MARKS ")",
+    [XRW_SQL_ADD_KEPT] = "INSERT INTO kept(id" KEPT ") VALUES(?" KEPT_MARKS ")",
+    [XRW_SQL_ADD_WORK] = "INSERT INTO work(id" WORK ") VALUES(?" WORK_MARKS ")",
     [XRW_SQL_ADD_EXIT] = "INSERT INTO exit(id" COLUMNS ") VALUES(?" COLUMN_MARKS ")",
     [XRW_SQL_ADD_SYSREGS] = "INSERT INTO sysregs(id" SYSTEMS ") VALUES(?" SYSTEM_MARKS ")",
     [XRW_SQL_ADD_INSN] = "INSERT INTO insn(id, rip, mode, code, text) VALUES(?, ?, ?, ?, ?)",
@@ -79,6 +86,8 @@ const char *const xrw_statement_text[XRW_SQL_COUNT] = {
         "SELECT (SELECT count(*) FROM site),"
         " (SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name = 'exit_by_site')",
     [XRW_SQL_ALL_SITES] = "SELECT id, rip, reason, intr_info, first_exit, last_exit FROM site",
+    [XRW_SQL_KEPT] = "SELECT id" KEPT " FROM kept WHERE id = ?",
+    [XRW_SQL_WORK] = "SELECT id" WORK " FROM work WHERE id = ?",
     [XRW_SQL_BLOCK] = "SELECT run, vcpu, resume" BASES " FROM block WHERE id = ?",
     [XRW_SQL_SYSREGS] = "SELECT id" SYSTEMS " FROM sysregs WHERE id = ?",
     [XRW_SQL_INSN] = "SELECT i.code, i.text FROM exit e JOIN site s ON s.id = e.site"

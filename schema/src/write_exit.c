@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Below this many rows, preparing a copy from an image costs more than it saves. */
-#define IMAGE_ROWS_MIN 96u
-
 /* ---- system registers, instructions ---------------------------------- */
 
 int xrw_drain_sysregs(struct xrw_store *store, const struct xrw_packed_sysregs *packed,
@@ -145,18 +142,147 @@ int xrw_drain_site_counts(struct xrw_store *store, struct xrw_error *err)
     return ret;
 }
 
+#define ONE(name) +1
+
+/* ---- tables that get most rows --------------------------------------- */
+
+static const struct {
+    const char *table, *doing;
+    enum xrw_statement add;
+    unsigned columns; /* beside the id */
+} bulks[XRW_BULKS] = {
+    [XRW_BULK_EXIT] = {"exit", "adding exits", XRW_SQL_ADD_EXIT, XRW_EXIT_COLUMN_COUNT},
+    [XRW_BULK_KEPT] = {"kept", "adding registers", XRW_SQL_ADD_KEPT, 0 XRW_KEPT_TABLE(ONE)},
+    [XRW_BULK_WORK] = {"work", "adding registers", XRW_SQL_ADD_WORK, 0 XRW_WORK_TABLE(ONE)},
+};
+
+/* Where this SQLite can copy rows from an image in memory, do so. */
+static void try_images(struct xrw_store *store)
+{
+    struct xrw_store_drain *drain = &store->drain;
+    sqlite3_stmt *stmt = NULL;
+
+    drain->image_tried = true;
+    if (sqlite3_prepare_v2(store->db, "SELECT sql FROM sqlite_schema WHERE name = ?", -1, &stmt,
+                           NULL) != SQLITE_OK)
+        return;
+    for (unsigned i = 0; i < XRW_BULKS; i++) {
+        xrw_db_bind_text(stmt, 1, bulks[i].table);
+        if (sqlite3_step(stmt) == SQLITE_ROW)
+            drain->image[i] = xrw_image_create((const char *)sqlite3_column_text(stmt, 0));
+        sqlite3_reset(stmt);
+    }
+    sqlite3_finalize(stmt);
+}
+
+static int insert_row(struct xrw_store *store, enum xrw_bulk bulk, uint64_t id,
+                      const struct xrw_row *row, struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
+    int ret = xrw_drain_begin(store, err);
+
+    if (!ret)
+        ret = xrw_db_statement(store, bulks[bulk].add, &stmt, err);
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, id);
+    for (unsigned i = 0; i < bulks[bulk].columns; i++)
+        xrw_db_bind_known(stmt, 2 + (int)i, !row->null[i], (uint64_t)row->value[i]);
+    return xrw_db_insert(store, stmt, bulks[bulk].doing, err);
+}
+
+static int flush_image(struct xrw_store *store, enum xrw_bulk bulk, struct xrw_error *err)
+{
+    struct xrw_image *image = store->drain.image[bulk];
+    int ret;
+
+    if (!image || !xrw_image_rows(image))
+        return 0;
+    ret = xrw_drain_begin(store, err);
+    return ret ? ret
+               : xrw_drain_result(store, xrw_image_flush(image, store->db, bulks[bulk].table),
+                                  bulks[bulk].doing, err);
+}
+
+int xrw_drain_images(struct xrw_store *store, struct xrw_error *err)
+{
+    int ret = 0;
+
+    for (unsigned i = 0; !ret && i < XRW_BULKS; i++)
+        ret = flush_image(store, (enum xrw_bulk)i, err);
+    return ret;
+}
+
+static int add_row(struct xrw_store *store, enum xrw_bulk bulk, uint64_t id,
+                   const struct xrw_row *row, struct xrw_error *err)
+{
+    struct xrw_image *image;
+    uint8_t *record;
+
+    if (!store->drain.image_tried)
+        try_images(store);
+    image = store->drain.image[bulk];
+    if (!image)
+        return insert_row(store, bulk, id, row, err);
+    record = xrw_image_reserve(image, XRW_ROW_MAX_BYTES);
+    if (!record) {
+        int ret = flush_image(store, bulk, err);
+
+        if (ret)
+            return ret;
+        record = xrw_image_reserve(image, XRW_ROW_MAX_BYTES);
+    }
+    xrw_image_add(image, id, xrw_row_encode(row, record));
+    return 0;
+}
+
 /* ---- exits ----------------------------------------------------------- */
+
+static int add_set(struct xrw_store *store, enum xrw_set which, const struct xrw_register_set *set,
+                   uint64_t id, struct xrw_error *err)
+{
+    struct xrw_row row;
+
+    row.used = xrw_set_sizes[which];
+    for (unsigned i = 0; i < row.used; i++) {
+        row.value[i] = (int64_t)set->value[i];
+        row.null[i] = !(set->known >> i & 1);
+    }
+    return add_row(store, which == XRW_SET_KEPT ? XRW_BULK_KEPT : XRW_BULK_WORK, id, &row, err);
+}
+
+/* Id of the row of `kept` or `work` with these values, added if it was not seen lately. */
+static int set_row(struct xrw_store *store, enum xrw_set which, const struct xrw_register_set *set,
+                   uint64_t *id, struct xrw_error *err)
+{
+    struct xrw_store_drain *drain = &store->drain;
+    XXH128_hash_t key = XXH3_128bits(set, sizeof *set);
+    struct xrw_id_map_entry *entry = &drain->recent->entry[which][key.low64 % XRW_RECENT_SETS];
+
+    if (!entry->id || !XXH128_isEqual(entry->key, key)) {
+        int ret = add_set(store, which, set, drain->set_rows[which] + 1, err);
+
+        if (ret)
+            return ret;
+        *entry = (struct xrw_id_map_entry){key, ++drain->set_rows[which]};
+    }
+    *id = entry->id;
+    return 0;
+}
 
 int xrw_drain_exit(struct xrw_store *store, const struct xrw_packed_exit *packed,
                    struct xrw_error *err)
 {
     struct xrw_store_drain *drain = &store->drain;
     struct xrw_batch_exit *exit = &drain->batch->exit[drain->batch->count];
+    struct xrw_register_set sets[XRW_SETS];
     struct xrw_site site;
     int ret;
 
-    xrw_batch_unpack(packed, exit, &site);
+    xrw_batch_unpack(packed, exit, &site, sets);
     ret = site_of(store, &site, packed->id, &exit->site, err);
+    for (unsigned i = 0; !ret && i < XRW_SETS; i++)
+        ret = set_row(store, (enum xrw_set)i, &sets[i], &exit->set[i], err);
     if (ret)
         return ret;
     drain->batch->count++;
@@ -183,78 +309,19 @@ static int insert_block(struct xrw_store *store, const struct xrw_block *block,
     return xrw_db_insert(store, stmt, "adding a block of exits", err);
 }
 
-static int insert_row(struct xrw_store *store, uint64_t id, const struct xrw_row *row,
-                      struct xrw_error *err)
-{
-    sqlite3_stmt *stmt;
-    int ret = xrw_db_statement(store, XRW_SQL_ADD_EXIT, &stmt, err);
-
-    if (ret)
-        return ret;
-    xrw_db_bind_u64(stmt, 1, id);
-    for (unsigned i = 0; i < XRW_EXIT_COLUMN_COUNT; i++)
-        xrw_db_bind_known(stmt, 2 + (int)i, !row->null[i], (uint64_t)row->value[i]);
-    return xrw_db_insert(store, stmt, "adding an exit", err);
-}
-
-/* Where this SQLite can copy rows from an image in memory, do so. */
-static void try_image(struct xrw_store *store)
-{
-    sqlite3_stmt *stmt = NULL;
-    struct xrw_store_drain *drain = &store->drain;
-
-    drain->image_tried = true;
-    if (sqlite3_prepare_v2(store->db, "SELECT sql FROM sqlite_schema WHERE name = 'exit'", -1,
-                           &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW)
-        drain->image = xrw_image_create((const char *)sqlite3_column_text(stmt, 0));
-    sqlite3_finalize(stmt);
-}
-
-static int add_to_image(struct xrw_store *store, uint64_t id, const struct xrw_row *row,
-                        struct xrw_error *err)
-{
-    struct xrw_image *image = store->drain.image;
-    uint8_t *record = xrw_image_reserve(image, XRW_ROW_MAX_BYTES);
-
-    if (!record) {
-        int ret = xrw_drain_image(store, err);
-
-        if (ret)
-            return ret;
-        record = xrw_image_reserve(image, XRW_ROW_MAX_BYTES);
-    }
-    xrw_image_add(image, id, xrw_row_encode(row, record));
-    return 0;
-}
-
-int xrw_drain_image(struct xrw_store *store, struct xrw_error *err)
-{
-    struct xrw_image *image = store->drain.image;
-
-    if (!image || !xrw_image_rows(image))
-        return 0;
-    return xrw_drain_result(store, xrw_image_flush(image, store->db, "exit"), "adding exits", err);
-}
-
 int xrw_drain_batch(struct xrw_store *store, struct xrw_error *err)
 {
     struct xrw_store_drain *drain = &store->drain;
     struct xrw_batch *batch = drain->batch;
     struct xrw_row row;
-    bool by_image;
     int ret = xrw_drain_begin(store, err);
 
-    if (!drain->image_tried && batch->count >= IMAGE_ROWS_MIN)
-        try_image(store);
-    by_image = drain->image && (batch->count >= IMAGE_ROWS_MIN || xrw_image_rows(drain->image));
     xrw_batch_make_blocks(batch, drain->last_block);
     for (unsigned i = 0; !ret && i < batch->blocks; i++)
         ret = insert_block(store, &batch->block[i], err);
     for (unsigned i = 0; !ret && i < batch->count; i++) {
         xrw_batch_make_row(batch, i, &row);
-        ret = by_image ? add_to_image(store, batch->exit[i].id, &row, err)
-                       : insert_row(store, batch->exit[i].id, &row, err);
+        ret = add_row(store, XRW_BULK_EXIT, batch->exit[i].id, &row, err);
     }
     drain->last_block += batch->blocks;
     batch->count = 0;

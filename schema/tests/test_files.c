@@ -120,7 +120,7 @@ static void changed_structures_are_refused(void **state)
         "CREATE TABLE mine(a)",
         "CREATE TRIGGER t AFTER INSERT ON exit BEGIN DELETE FROM exit; END",
         "CREATE VIEW v AS SELECT load_extension('x')",
-        "CREATE INDEX i ON exit(d_rax)",
+        "CREATE INDEX i ON exit(d_r9)",
         "ALTER TABLE exit ADD COLUMN more INTEGER",
         "DROP VIEW io; CREATE TABLE io(id INTEGER)",
         "CREATE VIRTUAL TABLE f USING fts5(a)",
@@ -184,6 +184,8 @@ static void contradictions_are_reported_where_they_are_read(void **state)
         {"UPDATE exit SET after_sysregs = -1 WHERE id = 3", 3},
         {"UPDATE exit SET site = 9999 WHERE id = 3", 3},
         {"UPDATE exit SET block = 0 WHERE id = 3", 3},
+        {"UPDATE exit SET kept = 9999 WHERE id = 3", 3},
+        {"UPDATE exit SET work = -1 WHERE id = 3", 3},
     };
     struct xrw_error err = {""};
     struct xrw_store *store;

@@ -65,6 +65,7 @@ struct xrw_record_options {
     uint32_t fork;   /* domain that exists, a fork or not: recorded, and paused or running
                         afterwards as before */
     bool allow_interrupts;
+    bool durable; /* every batch is on the disk before the next: outlives a power loss */
     bool keep; /* leave the fork that was made, paused */
 
     enum xrw_record_memory memory;
