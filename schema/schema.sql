@@ -86,6 +86,18 @@ CREATE TABLE site (
 CREATE INDEX site_by_rip ON site(rip);
 CREATE INDEX site_by_reason ON site(reason & 0xffff);
 
+-- The address spaces that exits were in: each CR3 with what else decides how it is read.
+CREATE TABLE space (
+  id         INTEGER PRIMARY KEY,
+  cr3        INTEGER,
+  cr0        INTEGER,
+  cr4        INTEGER,
+  efer       INTEGER,
+  exits      INTEGER NOT NULL,       -- as in site
+  first_exit INTEGER NOT NULL,
+  last_exit  INTEGER NOT NULL
+) STRICT;
+
 -- Sets of registers at exits: those that functions keep, and those that they work with.  A set that
 -- comes back soon is stored once.
 CREATE TABLE kept (

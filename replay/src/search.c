@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "search.h"
 
+#include "leap.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,7 @@ struct xrw_search {
     struct xrw_search_request request;
     xrw_exit_id cursor; /* all up to here has been looked at */
     uint64_t window;    /* of the next look by index */
+    struct xrw_leap *leap;
     xrw_conditions_hold hold;
     void *hold_ctx;
 };
@@ -37,6 +40,7 @@ int xrw_search_create(struct xrw_timeline *timeline, struct xrw_memory *memory,
         return -ENOMEM;
     search->timeline = timeline;
     search->memory = memory;
+    search->leap = xrw_leap_create();
     search->window = WINDOW_MIN;
     *out = search;
     return 0;
@@ -44,8 +48,10 @@ int xrw_search_create(struct xrw_timeline *timeline, struct xrw_memory *memory,
 
 void xrw_search_destroy(struct xrw_search *search)
 {
-    if (search)
+    if (search) {
         xrw_search_clear(search);
+        xrw_leap_destroy(search->leap);
+    }
     free(search);
 }
 
@@ -161,6 +167,7 @@ int xrw_search_begin(struct xrw_search *search, const struct xrw_search_request 
 
     search->request = *request;
     search->cursor = xrw_timeline_position(search->timeline);
+    xrw_leap_begin(search->leap);
     for (size_t i = 0; !ret && i < search->count; i++)
         if (search->stopper[i].watch)
             ret = begin_watch(search, search->stopper[i].watch, err);
@@ -297,6 +304,27 @@ static bool in_range(const struct xrw_search *search, const struct xrw_exit *exi
                search->request.range_end - search->request.range_first;
 }
 
+/* Pass over exits at which no watchpoint can hit and no breakpoint is.  Returns 0 or an error. */
+static int leap(struct xrw_search *search, struct xrw_error *err)
+{
+    const struct xrw_leap_from from = {search->timeline, search->memory,          search->stopper,
+                                       search->count,    search->request.forward, search->cursor};
+    xrw_exit_id to, end, found;
+    int ret = search->request.step || ranged(search) ? 0 : xrw_leap(search->leap, &from, &to, &end, err);
+
+    if (ret <= 0)
+        return ret;
+    if (search->count > search->watches) {
+        ret = nearest_breakpoint(search, from.forward ? end - 1 : end + 1, &found, err);
+        if (ret < 0)
+            return ret;
+        if (ret && (from.forward ? found <= to : found >= to))
+            to = from.forward ? found - 1 : found + 1;
+    }
+    search->cursor = to;
+    return 0;
+}
+
 /* Go one position on.  Returns 1 with *hit, 0 if there was nothing, or an error. */
 static int walk(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error *err)
 {
@@ -305,9 +333,11 @@ static int walk(struct xrw_search *search, struct xrw_hit *hit, struct xrw_error
     xrw_exit_id at, last = 0;
     const struct xrw_exit_filter filter = {.by_vcpu = search->request.one_vcpu,
                                            .vcpu = search->request.vcpu};
-    int ret = xrw_timeline_find(search->timeline, &filter, search->cursor, search->request.forward,
-                                0, NULL, NULL, &at, err);
+    int ret = leap(search, err);
 
+    if (!ret)
+        ret = xrw_timeline_find(search->timeline, &filter, search->cursor, search->request.forward,
+                                0, NULL, NULL, &at, err);
     if (!ret)
         return end_of_history(search, hit, err);
     if (ret > 0)

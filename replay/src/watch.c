@@ -187,6 +187,25 @@ int xrw_watch_begin(struct xrw_watch *watch, struct xrw_memory *memory,
     return 0;
 }
 
+int xrw_watch_steady(struct xrw_watch *watch, struct xrw_memory *memory,
+                     struct xrw_timeline *timeline, const struct xrw_exit *exit, bool forward,
+                     xrw_exit_id *end, struct xrw_error *err)
+{
+    const struct xrw_view *view, *seen = &watch->seen;
+    int ret = look_at(watch, memory, timeline, exit, &view, err);
+
+    if (ret)
+        return ret;
+    *end = forward ? view->until : view->since;
+    if (!view->lasting || seen->kind == XRW_VIEW_UNKNOWN)
+        return XRW_WATCH_MOVES;
+    if (view->kind == XRW_VIEW_UNMAPPED && view->root != seen->root)
+        return XRW_WATCH_PASSED;
+    if (view->kind != seen->kind || memcmp(view->value, seen->value, watch->bytes) != 0)
+        return XRW_WATCH_MOVES;
+    return XRW_WATCH_SAME;
+}
+
 int xrw_watch_look(struct xrw_watch *watch, struct xrw_memory *memory,
                    struct xrw_timeline *timeline, const struct xrw_exit *exit, xrw_exit_id *last,
                    struct xrw_error *err)

@@ -17,8 +17,8 @@
 /* Longest range that can be watched. */
 #define XRW_WATCH_MAX_BYTES 65536u
 
-/* Address spaces whose view is remembered: enough for a kernel that keeps two a process. */
-#define XRW_WATCH_VIEWS 4u
+/* Address spaces whose view is remembered: those of a dozen processes, two each. */
+#define XRW_WATCH_VIEWS 32u
 /* Pages a view may depend on and still be remembered. */
 #define XRW_WATCH_VIEW_PAGES 24u
 
@@ -60,5 +60,21 @@ int xrw_watch_begin(struct xrw_watch *watch, struct xrw_memory *memory,
 int xrw_watch_look(struct xrw_watch *watch, struct xrw_memory *memory,
                    struct xrw_timeline *timeline, const struct xrw_exit *exit, xrw_exit_id *last,
                    struct xrw_error *err);
+
+/* What an exit would be for the watchpoint. */
+enum xrw_watch_steadiness {
+    XRW_WATCH_MOVES,  /* a hit, or not known */
+    XRW_WATCH_SAME,   /* the value that was seen last */
+    XRW_WATCH_PASSED, /* passed over */
+};
+
+/*
+ * What is seen of the range at an exit, without being there: one of enum xrw_watch_steadiness with
+ * *end, the first exit in that direction for which it need not hold any more; or what the store
+ * reports.  The exit's registers may be those of another address space.
+ */
+int xrw_watch_steady(struct xrw_watch *watch, struct xrw_memory *memory,
+                     struct xrw_timeline *timeline, const struct xrw_exit *exit, bool forward,
+                     xrw_exit_id *end, struct xrw_error *err);
 
 #endif

@@ -37,28 +37,18 @@ const uint8_t xrw_set_registers[XRW_SETS][XRW_SET_MAX] = {
     [XRW_SET_WORK] = {XRW_WORK_TABLE(REGISTER)},
 };
 
-#define ONE(name) +1
 const unsigned xrw_set_sizes[XRW_SETS] = {
-    [XRW_SET_KEPT] = 0 XRW_KEPT_TABLE(ONE),
-    [XRW_SET_WORK] = 0 XRW_WORK_TABLE(ONE),
+    [XRW_SET_KEPT] = XRW_KEPT_COUNT,
+    [XRW_SET_WORK] = XRW_WORK_COUNT,
 };
 
 /* Where each hot register goes: to a set, or to the based values (set XRW_SETS), and as which. */
-enum kept_index {
-#define KEPT_INDEX(name) KEPT_##name,
-    XRW_KEPT_TABLE(KEPT_INDEX)
-};
-enum work_index {
-#define WORK_INDEX(name) WORK_##name,
-    XRW_WORK_TABLE(WORK_INDEX)
-};
-
 static const struct {
     uint8_t set, index;
 } register_places[XRW_HOT_COUNT] = {
-#define KEPT_PLACE(name) [XRW_REG_##name] = {XRW_SET_KEPT, KEPT_##name},
+#define KEPT_PLACE(name) [XRW_REG_##name] = {XRW_SET_KEPT, XRW_KEPT_##name},
     XRW_KEPT_TABLE(KEPT_PLACE)
-#define WORK_PLACE(name) [XRW_REG_##name] = {XRW_SET_WORK, WORK_##name},
+#define WORK_PLACE(name) [XRW_REG_##name] = {XRW_SET_WORK, XRW_WORK_##name},
         XRW_WORK_TABLE(WORK_PLACE)[XRW_REG_r9] = {XRW_SETS, XRW_BASED_r9},
     [XRW_REG_r10] = {XRW_SETS, XRW_BASED_r10},
 };

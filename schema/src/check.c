@@ -57,6 +57,13 @@ static const struct {
      "SELECT count(*), min(s.id) FROM site s LEFT JOIN (SELECT site, count(*) AS n,"
      " min(id) AS first, max(id) AS last FROM exit GROUP BY site) e ON e.site = s.id"
      " WHERE s.exits IS NOT e.n OR s.first_exit IS NOT e.first OR s.last_exit IS NOT e.last"},
+    {"address spaces do not have the exits that they count",
+     "SELECT count(*), min(s.id) FROM space s LEFT JOIN (SELECT k.cr3, y.cr0, y.cr4, y.efer,"
+     " count(*) AS n, min(e.id) AS first, max(e.id) AS last FROM exit e"
+     " JOIN kept k ON k.id = e.kept JOIN block b ON b.id = e.block"
+     " JOIN sysregs y ON y.id = b.sysregs + e.d_sysregs GROUP BY 1, 2, 3, 4) e"
+     " ON e.cr3 IS s.cr3 AND e.cr0 IS s.cr0 AND e.cr4 IS s.cr4 AND e.efer IS s.efer"
+     " WHERE s.exits IS NOT e.n OR s.first_exit IS NOT e.first OR s.last_exit IS NOT e.last"},
     {"blocks do not have the exits that they count",
      "SELECT count(*), min(b.id) FROM block b LEFT JOIN (SELECT block, count(*) AS n"
      " FROM exit GROUP BY block) e ON e.block = b.id WHERE b.exits IS NOT e.n"},

@@ -56,6 +56,20 @@ enum xrw_based {
     X(r8)                                                                                          \
     X(rflags)
 
+enum xrw_kept {
+#define XRW_KEPT_ENUM(name) XRW_KEPT_##name,
+    XRW_KEPT_TABLE(XRW_KEPT_ENUM)
+#undef XRW_KEPT_ENUM
+        XRW_KEPT_COUNT
+};
+
+enum xrw_work {
+#define XRW_WORK_ENUM(name) XRW_WORK_##name,
+    XRW_WORK_TABLE(XRW_WORK_ENUM)
+#undef XRW_WORK_ENUM
+        XRW_WORK_COUNT
+};
+
 /* The sets of registers, each a table of its own. */
 enum xrw_set { XRW_SET_KEPT, XRW_SET_WORK, XRW_SETS };
 #define XRW_SET_MAX 10u

@@ -42,10 +42,27 @@ struct xrw_store_writer {
     struct xrw_ring *ring;
 };
 
-/* A row of `site` that is being kept up to date. */
-struct xrw_site_count {
-    uint64_t exits, first, last;
+/* Rows that count exits, by id, and those that the file does not have up to date. */
+struct xrw_count {
+    uint64_t exits, last;
     bool dirty;
+};
+struct xrw_counts {
+    struct xrw_count *count;
+    uint64_t *dirty;
+    size_t rows, capacity, dirty_rows;
+};
+
+/* What decides how page tables are read, of a row of `sysregs`; bit n of known: value n. */
+struct xrw_paging_mode {
+    uint64_t value[3]; /* cr0, cr4, efer: the first of the system registers */
+    uint64_t known;
+};
+
+/* An address space: the key of a row of `space`. */
+struct xrw_space_key {
+    struct xrw_paging_mode mode;
+    uint64_t cr3, cr3_known;
 };
 
 /* The tables that get most rows. */
@@ -72,10 +89,11 @@ struct xrw_store_drain {
     bool image_tried;
     uint64_t set_rows[XRW_SETS];
     struct xrw_recent_sets *recent;
-    struct xrw_id_map sites;
-    struct xrw_site_count *site_count; /* by id */
-    uint64_t *dirty_sites;
-    size_t site_rows, site_capacity, dirty;
+    struct xrw_id_map sites, spaces;
+    struct xrw_counts site_counts, space_counts;
+    struct xrw_paging_mode *modes; /* by id of system registers */
+    size_t mode_capacity;
+    uint64_t last_space, last_space_sysregs, last_space_cr3; /* of the exit before; 0: none */
     uint32_t *page_base; /* by page id: the page that it is a difference from; 0: whole */
     size_t page_capacity;
     _Atomic int failed; /* error after which nothing more is taken; 0: none */
@@ -229,8 +247,19 @@ int xrw_drain_context(struct xrw_store *store, const struct xrw_packed_context *
 /* Rows that are complete but in an image still. */
 int xrw_drain_images(struct xrw_store *store, struct xrw_error *err);
 
-/* Write the counts of sites that changed. */
-int xrw_drain_site_counts(struct xrw_store *store, struct xrw_error *err);
+/* Count an exit in a row, which was added as the next one if it is above all. */
+int xrw_drain_count(struct xrw_counts *counts, uint64_t id, xrw_exit_id exit);
+
+/* Write the counts that changed. */
+int xrw_drain_counts(struct xrw_store *store, struct xrw_error *err);
+
+/* Count an exit in its address space. */
+int xrw_drain_space(struct xrw_store *store, const struct xrw_batch_exit *exit,
+                    const struct xrw_register_set *kept, struct xrw_error *err);
+
+/* Remember what of a row of `sysregs` belongs to an address space. */
+int xrw_drain_paging_mode(struct xrw_store *store, const struct xrw_packed_sysregs *packed,
+                          struct xrw_error *err);
 
 /* ---- reading --------------------------------------------------------- */
 

@@ -103,7 +103,7 @@ int xrw_db_commit(struct xrw_store *store, struct xrw_error *err)
     if (ret || !drain->in_transaction)
         return ret;
     if (!ret)
-        ret = xrw_drain_site_counts(store, err);
+        ret = xrw_drain_counts(store, err);
     if (!ret && drain->run && drain->applied_exit != drain->committed_exit)
         ret = extend_run(store, err);
     if (!ret)

@@ -49,8 +49,12 @@ static void release(struct xrw_store *store)
         xrw_image_destroy(store->drain.image[i]);
     free(store->drain.recent);
     free(store->drain.batch);
-    free(store->drain.site_count);
-    free(store->drain.dirty_sites);
+    free(store->drain.site_counts.count);
+    free(store->drain.site_counts.dirty);
+    free(store->drain.space_counts.count);
+    free(store->drain.space_counts.dirty);
+    free(store->drain.modes);
+    xrw_id_map_clear(&store->drain.spaces);
     free(store->drain.page_base);
     free(store->site_index);
     xrw_id_map_clear(&store->drain.sites);

@@ -407,3 +407,29 @@ int xrw_store_insn(struct xrw_store *store, xrw_exit_id id, uint8_t *code, size_
     sqlite3_reset(stmt);
     return ret;
 }
+
+int xrw_store_space(struct xrw_store *store, uint64_t n, struct xrw_space *space,
+                    struct xrw_error *err)
+{
+    static const enum xrw_register registers[] = {XRW_REG_cr3, XRW_REG_cr0, XRW_REG_cr4,
+                                                  XRW_REG_efer};
+    sqlite3_stmt *stmt;
+    int ret = xrw_db_statement(store, XRW_SQL_SPACE, &stmt, err);
+
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, n);
+    ret = xrw_db_step(store, stmt, "reading an address space", err);
+    if (ret == 0)
+        return xrw_error_set(err, -ENOENT, "%s: no address space %" PRIu64, store->path, n);
+    if (ret < 0)
+        return ret;
+    memset(space, 0, sizeof *space);
+    for (int i = 0; i < 4; i++)
+        if (!xrw_db_is_null(stmt, i))
+            xrw_registers_set(&space->registers, registers[i], xrw_db_u64(stmt, i));
+    space->first_exit = xrw_db_u64(stmt, 4);
+    space->last_exit = xrw_db_u64(stmt, 5);
+    sqlite3_reset(stmt);
+    return 0;
+}

@@ -56,6 +56,10 @@ const char *const xrw_statement_text[XRW_SQL_COUNT] = {
         "INSERT INTO site(id, insn, rip" SITE_FIELDS ", exits, first_exit, last_exit)"
         " VALUES(?1, ?, ?" SITE_MARKS ", 0, ?, 0)",
     [XRW_SQL_COUNT_SITE] = "UPDATE site SET exits = ?, last_exit = ? WHERE id = ?",
+    [XRW_SQL_ADD_SPACE] = "INSERT INTO space(id, cr3, cr0, cr4, efer, exits, first_exit, last_exit)"
+                          " VALUES(?, ?, ?, ?, ?, 0, ?, 0)",
+    [XRW_SQL_COUNT_SPACE] = "UPDATE space SET exits = ?, last_exit = ? WHERE id = ?",
+    [XRW_SQL_SPACE] = "SELECT cr3, cr0, cr4, efer, first_exit, last_exit FROM space WHERE id = ?",
     [XRW_SQL_ADD_BLOCK] = "INSERT INTO block(id, run, vcpu, resume, exits" BASES
                           ") VALUES(?, ?, ?, ?, ?" BASE_MARKS ")",
     [XRW_SQL_ADD_KEPT] = "INSERT INTO kept(id" KEPT ") VALUES(?" KEPT_MARKS ")",

@@ -12,8 +12,10 @@ int xrw_drain_sysregs(struct xrw_store *store, const struct xrw_packed_sysregs *
                       struct xrw_error *err)
 {
     sqlite3_stmt *stmt;
-    int ret = xrw_drain_begin(store, err);
+    int ret = xrw_drain_paging_mode(store, packed, err);
 
+    if (!ret)
+        ret = xrw_drain_begin(store, err);
     if (!ret)
         ret = xrw_db_statement(store, XRW_SQL_ADD_SYSREGS, &stmt, err);
     if (ret)
@@ -44,23 +46,6 @@ int xrw_drain_insn(struct xrw_store *store, const struct xrw_packed_insn *packed
 
 /* ---- sites ----------------------------------------------------------- */
 
-static int grow_sites(struct xrw_store_drain *drain)
-{
-    size_t capacity = drain->site_capacity ? 2 * drain->site_capacity : 1024;
-    struct xrw_site_count *counts = realloc(drain->site_count, capacity * sizeof *counts);
-    uint64_t *dirty;
-
-    if (!counts)
-        return -ENOMEM;
-    drain->site_count = counts;
-    dirty = realloc(drain->dirty_sites, capacity * sizeof *dirty);
-    if (!dirty)
-        return -ENOMEM;
-    drain->dirty_sites = dirty;
-    drain->site_capacity = capacity;
-    return 0;
-}
-
 static int insert_site(struct xrw_store *store, uint64_t id, const struct xrw_site *site,
                        xrw_exit_id exit, struct xrw_error *err)
 {
@@ -84,16 +69,13 @@ static int add_site(struct xrw_store *store, const struct xrw_site *site, XXH128
                     xrw_exit_id exit, uint64_t *id, struct xrw_error *err)
 {
     struct xrw_store_drain *drain = &store->drain;
-    int ret;
+    uint64_t next = drain->site_counts.rows + 1;
+    int ret = insert_site(store, next, site, exit, err);
 
-    if (drain->site_rows + 1 >= drain->site_capacity && grow_sites(drain))
-        return xrw_error_set(err, -ENOMEM, "out of memory");
-    ret = insert_site(store, drain->site_rows + 1, site, exit, err);
     if (ret)
         return ret;
-    *id = ++drain->site_rows;
-    drain->site_count[*id] = (struct xrw_site_count){.first = exit};
-    xrw_id_map_add(&drain->sites, key, *id);
+    *id = next;
+    xrw_id_map_add(&drain->sites, key, next);
     return 0;
 }
 
@@ -103,7 +85,6 @@ static int site_of(struct xrw_store *store, const struct xrw_site *site, xrw_exi
 {
     struct xrw_store_drain *drain = &store->drain;
     XXH128_hash_t key = XXH3_128bits(site, sizeof *site);
-    struct xrw_site_count *count;
     int ret;
 
     *id = xrw_id_map_find(&drain->sites, key);
@@ -112,37 +93,10 @@ static int site_of(struct xrw_store *store, const struct xrw_site *site, xrw_exi
         if (ret)
             return ret;
     }
-    count = &drain->site_count[*id];
-    count->exits++;
-    count->last = exit;
-    if (!count->dirty) {
-        count->dirty = true;
-        drain->dirty_sites[drain->dirty++] = *id;
-    }
-    return 0;
+    return xrw_drain_count(&drain->site_counts, *id, exit)
+               ? xrw_error_set(err, -ENOMEM, "out of memory")
+               : 0;
 }
-
-int xrw_drain_site_counts(struct xrw_store *store, struct xrw_error *err)
-{
-    struct xrw_store_drain *drain = &store->drain;
-    sqlite3_stmt *stmt;
-    int ret = xrw_db_statement(store, XRW_SQL_COUNT_SITE, &stmt, err);
-
-    for (size_t i = 0; !ret && i < drain->dirty; i++) {
-        struct xrw_site_count *count = &drain->site_count[drain->dirty_sites[i]];
-
-        xrw_db_bind_u64(stmt, 1, count->exits);
-        xrw_db_bind_u64(stmt, 2, count->last);
-        xrw_db_bind_u64(stmt, 3, drain->dirty_sites[i]);
-        ret = xrw_db_insert(store, stmt, "counting exits", err);
-        count->dirty = false;
-    }
-    if (!ret)
-        drain->dirty = 0;
-    return ret;
-}
-
-#define ONE(name) +1
 
 /* ---- tables that get most rows --------------------------------------- */
 
@@ -152,8 +106,8 @@ static const struct {
     unsigned columns; /* beside the id */
 } bulks[XRW_BULKS] = {
     [XRW_BULK_EXIT] = {"exit", "adding exits", XRW_SQL_ADD_EXIT, XRW_EXIT_COLUMN_COUNT},
-    [XRW_BULK_KEPT] = {"kept", "adding registers", XRW_SQL_ADD_KEPT, 0 XRW_KEPT_TABLE(ONE)},
-    [XRW_BULK_WORK] = {"work", "adding registers", XRW_SQL_ADD_WORK, 0 XRW_WORK_TABLE(ONE)},
+    [XRW_BULK_KEPT] = {"kept", "adding registers", XRW_SQL_ADD_KEPT, XRW_KEPT_COUNT},
+    [XRW_BULK_WORK] = {"work", "adding registers", XRW_SQL_ADD_WORK, XRW_WORK_COUNT},
 };
 
 /* Where this SQLite can copy rows from an image in memory, do so. */
@@ -281,6 +235,8 @@ int xrw_drain_exit(struct xrw_store *store, const struct xrw_packed_exit *packed
 
     xrw_batch_unpack(packed, exit, &site, sets);
     ret = site_of(store, &site, packed->id, &exit->site, err);
+    if (!ret)
+        ret = xrw_drain_space(store, exit, &sets[XRW_SET_KEPT], err);
     for (unsigned i = 0; !ret && i < XRW_SETS; i++)
         ret = set_row(store, (enum xrw_set)i, &sets[i], &exit->set[i], err);
     if (ret)

@@ -78,6 +78,7 @@ static void each_damage_is_named(void **state)
         {"UPDATE exit SET d_tsc = 0x7fffffffffffffff WHERE id = 40", "no integer"},
         {"UPDATE site SET exits = exits + 1 WHERE id = 3", "the exits that they count"},
         {"UPDATE site SET last_exit = 1 WHERE id = 3", "the exits that they count"},
+        {"UPDATE space SET last_exit = 1", "address spaces do not have"},
         {"UPDATE block SET exits = 0", "blocks do not have"},
         {"UPDATE block SET vcpu = 77", "a vCPU that"},
         {"UPDATE site SET insn = 0 WHERE id = 2", "an instruction that is not there"},

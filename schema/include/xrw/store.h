@@ -260,6 +260,17 @@ int xrw_store_find_exit(struct xrw_store *store, const struct xrw_exit_filter *f
                         bool (*interrupted)(void *ctx), void *ctx, xrw_exit_id *id,
                         struct xrw_error *err);
 
+/* An address space in which exits were: a value of CR3, and of the registers that decide how page
+ * tables are read. */
+struct xrw_space {
+    struct xrw_registers registers;    /* cr3, cr0, cr4 and efer alone */
+    xrw_exit_id first_exit, last_exit; /* of the recording */
+};
+
+/* Address space n (1, 2 ...): 0 with *space, or -ENOENT after the last one. */
+int xrw_store_space(struct xrw_store *store, uint64_t n, struct xrw_space *space,
+                    struct xrw_error *err);
+
 /* A result row of xrw_store_query(): texts as the sqlite3 shell prints them, NULL for NULL. */
 typedef int (*xrw_store_row)(void *ctx, int columns, const char *const *names,
                              const char *const *values);
