@@ -15,6 +15,7 @@ static const struct xrw_cli_command commands[] = {
     {"runs", "list the runs of a recording, and which took the same path", xrw_cli_runs},
     {"diff", "show where two runs of a recording part", xrw_cli_diff},
     {"verify", "re-execute what lies between the exits, and compare", xrw_cli_verify},
+    {"writes", "list every change of guest memory at an address", xrw_cli_writes},
     {"check", "check that a recording is whole", xrw_cli_check},
 };
 

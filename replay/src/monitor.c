@@ -5,6 +5,7 @@
 #include "monitor_args.h"
 #include "xrw/report.h"
 #include "xrw/runs.h"
+#include "xrw/writes.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -389,6 +390,39 @@ static int parse_switch(const char *args, bool *on)
     return 0;
 }
 
+#define WRITES_MAX 200u
+
+static int print_write(void *ctx, const struct xrw_write *write)
+{
+    xrw_report_write(ctx, write);
+    return 0;
+}
+
+static int run_writes(void *ctx, const char *args, struct gdbstub_console *console,
+                      struct gdbstub_reason *reason)
+{
+    struct xrw_gdb_target *target = ctx;
+    struct xrw_writes_query query = {.run = xrw_timeline_run(target->timeline)->id,
+                                     .physical = target->physical,
+                                     .max = WRITES_MAX,
+                                     .change = print_write};
+    uint64_t number[2] = {0, 8};
+    struct xrw_error err = {""};
+    struct page_out out;
+    int ret = xrw_parse_numbers(args, number, 2);
+
+    if (ret < 1 || !number[1] || number[1] > XRW_WRITES_MAX_BYTES)
+        return usage(reason, "writes ADDRESS [BYTES], up to 256 bytes; the first 200 changes");
+    ret = begin_output(&out);
+    if (ret)
+        return ret;
+    query.address = number[0];
+    query.bytes = (size_t)number[1];
+    query.ctx = out.file;
+    ret = xrw_writes_list(target->store, &query, &err);
+    return end_output(&out, ret, &err, console, reason);
+}
+
 static int run_physical(void *ctx, const char *args, struct gdbstub_console *console,
                         struct gdbstub_reason *reason)
 {
@@ -434,6 +468,7 @@ const struct gdbstub_command xrw_monitor_commands[] = {
     {"info", NULL, "what was recorded, and how", run_info},
     {"sql", "SELECT ...", "ask the recording", run_sql},
     {"phys", "ADDRESS [BYTES]", "guest-physical memory", run_phys},
+    {"writes", "ADDRESS [BYTES]", "every change of memory there", run_writes},
     {"xp", "ADDRESS [BYTES]", "the same", run_phys},
     {"physical", "on | off", "whether gdb's addresses are guest-physical", run_physical},
     {"host-exits", "on | off", "whether to show exits that are the host's business",
