@@ -95,8 +95,8 @@ static void make_state(struct guest *g)
     xrw_machine_store(g->m, state);
     xrw_registers_set(r, XRW_REG_cr0, 0x80010033);
     xrw_registers_set(r, XRW_REG_cr3, GUEST_PML4);
-    xrw_registers_set(r, XRW_REG_cr4, 0x620);  /* PAE, OSFXSR, OSXMMEXCPT */
-    xrw_registers_set(r, XRW_REG_efer, 0xd01); /* SCE, LME, LMA, NXE */
+    xrw_registers_set(r, XRW_REG_cr4, 0x40620); /* PAE, OSFXSR, OSXMMEXCPT, OSXSAVE */
+    xrw_registers_set(r, XRW_REG_efer, 0xd01);  /* SCE, LME, LMA, NXE */
     xrw_registers_set(r, XRW_REG_rip, GUEST_CODE);
     xrw_registers_set(r, XRW_REG_rsp, GUEST_STACK);
     xrw_registers_set(r, XRW_REG_rdx, 0);
