@@ -72,7 +72,7 @@ static uint32_t attention(const struct xrw_machine *m)
 
     if (m->pending_debug)
         a |= ATTENTION_DEBUG;
-    if (m->rflags & RFLAGS_TF)
+    if (m->rflags & (RFLAGS_TF | RFLAGS_RF)) /* RF lasts for one instruction */
         a |= ATTENTION_TRAP;
     if (m->shadow & (XRW_BLOCKED_BY_STI | XRW_BLOCKED_BY_MOV_SS))
         a |= ATTENTION_SHADOW;

@@ -182,7 +182,7 @@ enum leave { LEAVE_NOT, LEAVE_EVENT, LEAVE_STOP };
 /* What has to be looked at between two instructions. */
 #define ATTENTION_EVENT (1u << 0)  /* m->event is to be delivered */
 #define ATTENTION_DEBUG (1u << 1)  /* m->pending_debug */
-#define ATTENTION_TRAP (1u << 2)   /* RFLAGS.TF */
+#define ATTENTION_TRAP (1u << 2)   /* RFLAGS.TF or RF */
 #define ATTENTION_SHADOW (1u << 3) /* blocking by STI or MOV SS */
 #define ATTENTION_WINDOW (1u << 4) /* interrupt or NMI window exits asked for */
 #define ATTENTION_BREAK (1u << 5)  /* instruction breakpoints in DR7 */
@@ -260,6 +260,8 @@ struct xrw_machine {
     uint64_t ple_first, ple_last;
     uint64_t start_count, start_rip; /* of this run */
     uint64_t last;                   /* count to stop at */
+    uint64_t stall_count;            /* count when it last stalled */
+    unsigned stalls;                 /* since an instruction was finished */
 
     void *page_ctx;
     xrw_machine_page page;
@@ -402,6 +404,11 @@ static inline void access_done(struct xrw_machine *m)
     if (UNLIKELY(m->bounced))
         access_commit(m);
 }
+
+/* ---- run.c ---- */
+
+/* Something took its time and no instruction is finished: stop if that goes on for ever. */
+void run_stalled(struct xrw_machine *m, unsigned weight);
 
 bool watched(const struct xrw_machine *m, xrw_gfn gfn);
 void watch_note(struct xrw_machine *m, uint64_t gpa, unsigned bytes);

@@ -5,6 +5,7 @@
 #define F_ZF 0x4000u
 /* After so many elements the loop between instructions gets its turn. */
 #define TURN 65536u
+#define TURN_WEIGHT 1u
 
 struct string {
     unsigned size;
@@ -177,6 +178,8 @@ static void turn(struct xrw_machine *m, const struct insn *insn)
 {
     m->rip = insn->rip;
     m->left += m->charged - insn->position;
+    m->executing = false;
+    run_stalled(m, TURN_WEIGHT);
 }
 
 static void repeat(struct xrw_machine *m, const struct insn *insn, const struct string *s,

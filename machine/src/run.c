@@ -53,11 +53,29 @@ static void run_single(struct xrw_machine *m, struct block *block)
 
 /* ---- What comes between ---- */
 
+/* Events or parts of one REP instruction, with no instruction finished, that are given up. */
+#define STALLS_MAX 4096u
+
+void run_stalled(struct xrw_machine *m, unsigned weight)
+{
+    uint64_t count = cpu_count(m);
+
+    if (count != m->stall_count)
+        m->stalls = 0;
+    m->stall_count = count;
+    m->stalls += weight;
+    if (m->until->interrupted && *m->until->interrupted)
+        leave_stop(m, XRW_STOP_INTERRUPTED);
+    if (m->stalls > STALLS_MAX)
+        leave_stop(m, XRW_STOP_STUCK);
+}
+
 static void deliver_event(struct xrw_machine *m)
 {
     struct event event = m->event;
     bool soft = event.type >= EVENT_SOFT_INT && event.type <= EVENT_SOFT_EXC;
 
+    run_stalled(m, 1);
     m->event.valid = false;
     m->attention &= ~ATTENTION_EVENT;
     deliver(m, &event);
@@ -275,6 +293,8 @@ static void begin(struct xrw_machine *m, const struct xrw_machine_until *until,
     m->count = m->start_count = cpu_count(m);
     m->slice = 0;
     m->left = 0;
+    m->stall_count = m->count;
+    m->stalls = 0;
     m->start_rip = m->rip;
     m->last =
         until->instructions > UINT64_MAX - m->count ? UINT64_MAX : m->count + until->instructions;

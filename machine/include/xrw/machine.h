@@ -296,6 +296,7 @@ enum xrw_machine_stop {
     XRW_STOP_NO_PAGE,     /* the caller does not know the page gfn: error */
     XRW_STOP_UNHANDLED,   /* the machine does not do what the instruction at RIP asks: text */
     XRW_STOP_INTERRUPTED, /* *interrupted became nonzero */
+    XRW_STOP_STUCK,       /* exceptions or one REP go on for ever, no instruction is finished */
     XRW_STOP_ERROR,       /* no memory or the like: error */
 };
 
