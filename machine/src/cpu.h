@@ -295,6 +295,12 @@ struct xrw_machine {
 #define MODE_USER (1u << 11)
 #define MODE_OSXSAVE (1u << 12)
 
+/* Bochs 2.7 differs from the architecture in what exits say; see enum xrw_machine_profile. */
+static inline bool is_bochs(const struct xrw_machine *m)
+{
+    return m->cpu.profile == XRW_PROFILE_BOCHS;
+}
+
 static inline bool is_long(const struct xrw_machine *m)
 {
     return (m->mode & MODE_SIZE) == MODE_64;

@@ -33,15 +33,20 @@ static bool is_soft(const struct event *event)
     return event->type >= EVENT_SOFT_INT && event->type <= EVENT_SOFT_EXC;
 }
 
+static bool is_fault(const struct event *event)
+{
+    return event->type == EVENT_HARDWARE && event->vector != VECTOR_DB && !event->injected;
+}
+
 static int saved_rf(const struct xrw_machine *m, unsigned reason)
 {
     switch (reason) {
     case XRW_VMX_EPT_VIOLATION:
     case XRW_VMX_EPT_MISCONFIG:
     case XRW_VMX_APIC_ACCESS:
-        if (m->cpu.profile == XRW_PROFILE_BOCHS)
-            return RF_ZERO;
-        return m->delivering.valid && m->delivering.type != EVENT_HARDWARE ? RF_KEEP : RF_ONE;
+        if (m->delivering.valid)
+            return is_fault(&m->delivering) ? RF_ONE : RF_KEEP;
+        return is_bochs(m) ? RF_KEEP : RF_ONE;
     case XRW_VMX_EXCEPTION_NMI:
     case XRW_VMX_TRIPLE_FAULT:
     case XRW_VMX_INTERRUPT_WINDOW:
@@ -152,7 +157,6 @@ static bool exits(const struct xrw_machine *m, const struct event *event)
 static void exit_if_asked(struct xrw_machine *m, const struct event *event)
 {
     struct xrw_exit *exit = &m->result->exit;
-    bool fault = event->type == EVENT_HARDWARE && event->vector != VECTOR_DB;
 
     if (!exits(m, event))
         return;
@@ -161,7 +165,7 @@ static void exit_if_asked(struct xrw_machine *m, const struct event *event)
         xrw_exit_set(exit, XRW_EXIT_intr_error, event->error);
     if (is_soft(event))
         xrw_exit_set(exit, XRW_EXIT_insn_len, event->insn_len);
-    if (fault && m->cpu.profile != XRW_PROFILE_BOCHS)
+    if (is_fault(event) && !is_bochs(m))
         m->rflags |= RFLAGS_RF;
     if (event->vector == VECTOR_DB)
         m->pending_debug = 0;

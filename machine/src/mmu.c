@@ -88,6 +88,8 @@ void leave_ept(struct xrw_machine *m, uint64_t gpa, uint64_t linear, unsigned ac
 {
     uint64_t qualification = (access & XRW_EPT_ALL) | EPT_QUAL_GLA_VALID;
 
+    if (is_bochs(m) && access & ACCESS_WRITE)
+        qualification &= ~(uint64_t)XRW_EPT_READ;
     if (page)
         qualification |= (uint64_t)page->ept << 3;
     if (final)
@@ -154,6 +156,16 @@ static void page_fault(struct xrw_machine *m, uint64_t linear, uint32_t code, un
     raise_page_fault(m, linear, code);
 }
 
+/* The page of a paging structure, to set bits in it; Bochs does not ask the second level. */
+static struct page *entry_page(struct xrw_machine *m, uint64_t gpa, uint64_t linear)
+{
+    struct page *page;
+
+    if (is_bochs(m) && physical_page_writable(m, gpa >> XRW_PAGE_SHIFT, &page) == 0 && page)
+        return page;
+    return ept_page(m, gpa, linear, ACCESS_READ | ACCESS_WRITE, false);
+}
+
 /* Set accessed bits from the top down, and the dirty bit of the leaf. */
 static void mark_used(struct xrw_machine *m, struct walk *w, uint64_t linear, bool write)
 {
@@ -164,7 +176,7 @@ static void mark_used(struct xrw_machine *m, struct walk *w, uint64_t linear, bo
 
         if ((w->entry[i] & bits) == bits)
             continue;
-        page = ept_page(m, w->entry_gpa[i], linear, ACCESS_READ | ACCESS_WRITE, false);
+        page = entry_page(m, w->entry_gpa[i], linear);
         undo_note(m, w->entry_gpa[i] >> XRW_PAGE_SHIFT, page->frame);
         watch_note(m, w->entry_gpa[i], w->entry_bytes);
         w->entry[i] |= bits;

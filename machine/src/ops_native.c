@@ -136,15 +136,16 @@ static uint8_t *any_operand(struct xrw_machine *m, const struct insn *insn, int6
 }
 
 /* What the recording's CPU makes of undefined flags, where that is known.  Source: measured. */
-static void follow_profile(struct xrw_machine *m, const struct insn *insn, uint32_t undefined,
-                           uint64_t low, unsigned bytes)
+static void follow_profile(struct xrw_machine *m, const struct insn *insn, uint32_t undefined)
 {
+    bool in_rax = insn->raw->insn.operand_count_visible == 1;
+    unsigned bytes = insn->size;
+    uint64_t value = reg_read(m, in_rax ? GPR_OFFSET(RAX) : insn->dst, bytes);
     uint64_t rflags = native_rflags(&m->n) & ~(undefined & RFLAGS_AF);
     uint64_t sign = BIT(8 * bytes - 1);
 
     if (insn->raw->insn.mnemonic == ZYDIS_MNEMONIC_MUL ||
         insn->raw->insn.mnemonic == ZYDIS_MNEMONIC_IMUL) {
-        uint64_t value = bytes == 8 ? low : low & (BIT(8 * bytes) - 1);
         uint8_t parity = (uint8_t)value;
         parity ^= parity >> 4;
         rflags &= ~(RFLAGS_SF | RFLAGS_ZF | RFLAGS_PF);
@@ -189,7 +190,7 @@ void op_native_any(struct xrw_machine *m, const struct insn *insn)
         native_x87_note(m->native, &m->n, host, insn->rip, linear);
     m->undefined = (m->undefined & ~(uint32_t)insn->flags_out) | undefined;
     if (undefined && m->cpu.profile == XRW_PROFILE_BOCHS)
-        follow_profile(m, insn, undefined, reg_read(m, insn->dst, insn->size), insn->size);
+        follow_profile(m, insn, undefined);
     NEXT(m, insn);
 }
 

@@ -59,7 +59,7 @@ static int page(void *ctx, xrw_gfn gfn, uint8_t *content, unsigned *ept)
     return gfn == 0x666 ? -61 : 0;
 }
 
-static void put64(struct image *image, unsigned at, uint64_t value)
+static void put64(struct image *image, uint64_t at, uint64_t value)
 {
     memcpy(image->ram + at, &value, 8);
 }

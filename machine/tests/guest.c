@@ -119,10 +119,20 @@ static void make_state(struct guest *g)
     free(state);
 }
 
+void guest_remake(struct guest *g)
+{
+    struct xrw_error err;
+
+    xrw_machine_destroy(g->m);
+    assert_int_equal(xrw_machine_create(&g->config, &g->m, &err), 0);
+    make_tables(g);
+    make_descriptors(g);
+    make_state(g);
+}
+
 int guest_setup(void **state)
 {
     struct guest *g = calloc(1, sizeof *g);
-    struct xrw_error err;
 
     assert_non_null(g);
     g->config.page = page;
@@ -131,10 +141,7 @@ int guest_setup(void **state)
     xrw_machine_controls_xen(&g->config.controls, g->config.cpu.cr4_valid, false);
     g->config.controls.exits &= ~XRW_EXITS_MOV_DR;
     g->config.controls.exception_bitmap = 0;
-    assert_int_equal(xrw_machine_create(&g->config, &g->m, &err), 0);
-    make_tables(g);
-    make_descriptors(g);
-    make_state(g);
+    guest_remake(g);
     *state = g;
     return 0;
 }

@@ -52,6 +52,9 @@ struct guest {
 int guest_setup(void **state);
 int guest_teardown(void **state);
 
+/* Make the machine anew, by g->config as it is now. */
+void guest_remake(struct guest *g);
+
 /* Put code at GUEST_CODE (guest_load) or elsewhere, with RIP there. */
 void guest_load(struct guest *g, const void *code, size_t bytes);
 void guest_put(struct guest *g, uint64_t gpa, const void *data, size_t bytes);

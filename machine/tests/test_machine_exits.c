@@ -215,6 +215,31 @@ static void an_exit_while_an_event_is_delivered(void **state)
     guest_expect_vector(g, 0);
 }
 
+/* What a machine with Bochs' profile says otherwise. */
+static void as_bochs(void **state)
+{
+    struct guest *g = *state;
+
+    g->config.cpu.profile = XRW_PROFILE_BOCHS;
+    guest_remake(g);
+    GUEST_BYTES_LOAD(g, 0x48, 0x01, 0x03); /* add [rbx], rax */
+    GUEST_SET(g, rbx, GUEST_ABSENT);
+    assert_int_equal(guest_expect_exit(g, XRW_VMX_EPT_VIOLATION), 0x182);
+    assert_int_equal(GUEST_REG(g, rflags) & RFLAGS_RF, 0);
+    /* tables that may not be written to */
+    GUEST_SET(g, rbx, GUEST_DATA);
+    assert_int_equal(xrw_machine_set_page(g->m, GUEST_PT >> 12, NULL, XRW_EPT_READ), 0);
+    assert_int_equal(guest_run_count(g, 1), XRW_STOP_COUNT);
+    assert_int_equal(guest_get64(g, GUEST_PT + GUEST_DATA / 4096 * 8) & 0x60, 0x60);
+    /* undefined flags */
+    GUEST_BYTES_LOAD(g, 0x48, 0xf7, 0xe3, 0x9c, 0x58, 0xf4); /* mul rbx; pushfq; pop rax */
+    GUEST_SET(g, rax, UINT64_C(1) << 63);
+    GUEST_SET(g, rbx, 2);
+    guest_expect_exit(g, XRW_VMX_HLT);
+    assert_int_equal(GUEST_REG(g, rax) & 0x8d5, 0x845); /* OF, ZF, PF, CF */
+    assert_int_equal(xrw_machine_undefined_flags(g->m), 0xd4);
+}
+
 static void a_page_nobody_knows(void **state)
 {
     struct guest *g = *state;
@@ -352,6 +377,7 @@ int main(void)
         TEST(the_access_is_tried_again),
         TEST(a_page_table_that_is_not_there),
         TEST(an_exit_while_an_event_is_delivered),
+        TEST(as_bochs),
         TEST(a_page_nobody_knows),
         TEST(exceptions_in_the_bitmap),
         TEST(page_faults_by_error_code),

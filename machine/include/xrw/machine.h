@@ -46,11 +46,17 @@ struct xrw_machine;
  */
 typedef int (*xrw_machine_page)(void *ctx, xrw_gfn gfn, uint8_t *content, unsigned *ept);
 
-/* Which undefined results the machine imitates. */
+/* Which CPU the machine imitates where the architecture leaves it open, or the CPU differs. */
 enum xrw_machine_profile {
-    XRW_PROFILE_HOST,  /* those of the CPU it runs on */
-    XRW_PROFILE_BOCHS, /* AF = 0; MUL and IMUL set SF, ZF and PF from the low half; RF is not
-                          set at exits due to faults and memory accesses */
+    /* Undefined flags: as the CPU it runs on.  All else as the manual says. */
+    XRW_PROFILE_HOST,
+    /*
+     * Bochs 2.7.  Undefined AF is 0; MUL and IMUL set SF, ZF and PF from the low half.  Exits by
+     * EPT violation, APIC access and exception leave RFLAGS.RF as it is (but for those during the
+     * delivery of a fault); a read-modify-write is called a write; accessed and dirty bits are set
+     * without asking EPT permissions.
+     */
+    XRW_PROFILE_BOCHS,
 };
 
 /*
