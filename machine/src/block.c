@@ -109,7 +109,7 @@ static void block_kill(struct block *block)
     unlink_block(block, 0);
     block->frame[0] = block->frame[1] = NULL;
     block->valid = false;
-    for (unsigned i = 0; i <= block->count; i++)
+    for (unsigned i = 0; i <= block->slots; i++)
         block->insn[i].op = op_leave_block;
 }
 
@@ -220,6 +220,24 @@ static void enter(struct xrw_machine *m, struct block *block)
     }
 }
 
+/* The next instruction's place in the draft; with hooks one goes before it. */
+static struct insn *insn_slot(struct block *block)
+{
+    if (block->mode & MODE_HOOKED)
+        block->slots++;
+    return &block->insn[block->slots];
+}
+
+static void add_insn(struct block *block, struct insn *insn)
+{
+    insn->position = (uint8_t)block->count;
+    if (block->mode & MODE_HOOKED)
+        insn[-1] = (struct insn){.op = op_hook, .rip = insn->rip, .position = insn->position};
+    block->slots++;
+    block->count++;
+    block->bytes = (uint16_t)(block->bytes + insn->length);
+}
+
 /* One instruction across two pages. */
 static void decode_crossing(struct xrw_machine *m, struct block *block, const uint8_t *first,
                             unsigned room, uint64_t linear)
@@ -227,6 +245,7 @@ static void decode_crossing(struct xrw_machine *m, struct block *block, const ui
     uint8_t joined[16] = {0};
     uint64_t next = linear + room;
     const struct tlb_entry *e;
+    struct insn *insn;
 
     if (!is_long(m))
         next &= 0xffffffffu;
@@ -234,26 +253,24 @@ static void decode_crossing(struct xrw_machine *m, struct block *block, const ui
     memcpy(joined, first, room);
     memcpy(joined + room, (const uint8_t *)(uintptr_t)(next + e->host), 15 - room);
     block->frame[1] = e->frame;
-    decode_insn(m, (struct code_bytes){joined, 15}, m->rip, &block->insn[0]);
-    block->count = 1;
-    block->bytes = block->insn[0].length;
+    insn = insn_slot(block);
+    decode_insn(m, (struct code_bytes){joined, 15}, m->rip, insn);
+    add_insn(block, insn);
 }
 
 static void decode_block(struct xrw_machine *m, struct block *block, const uint8_t *code,
                          unsigned room)
 {
-    uint64_t rip = block->rip;
-
-    while (block->count < BLOCK_INSNS) {
-        struct insn *insn = &block->insn[block->count];
-        unsigned left = room - block->bytes;
+    while (block->slots + 2 <= BLOCK_INSNS) {
+        unsigned left = room - block->bytes, slots = block->slots;
+        struct insn *insn = insn_slot(block);
 
         if (!left || decode_insn(m, (struct code_bytes){code + block->bytes, left < 15 ? left : 15},
-                                 rip, insn) == -EAGAIN)
+                                 block->rip + block->bytes, insn) == -EAGAIN) {
+            block->slots = (uint16_t)slots;
             break;
-        insn->position = (uint8_t)block->count++;
-        block->bytes = (uint16_t)(block->bytes + insn->length);
-        rip += insn->length;
+        }
+        add_insn(block, insn);
         if (insn->traits & INSN_ENDS)
             break;
     }
@@ -274,9 +291,9 @@ static struct block *make(struct xrw_machine *m, uint64_t linear)
     decode_block(m, draft, code, room);
     if (!draft->count)
         decode_crossing(m, draft, code, room, linear);
-    draft->insn[draft->count] = (struct insn){
+    draft->insn[draft->slots] = (struct insn){
         .op = op_leave_block, .rip = draft->rip + draft->bytes, .position = (uint8_t)draft->count};
-    bytes = sizeof *block + (draft->count + 1u) * sizeof block->insn[0];
+    bytes = sizeof *block + (draft->slots + 1u) * sizeof block->insn[0];
     block = code_alloc(m, bytes);
     memcpy(block, draft, bytes);
     enter(m, block);

@@ -98,6 +98,8 @@ void cpu_update(struct xrw_machine *m)
         m->mode |= MODE_STACK32;
     if (m->cpl == 3)
         m->mode |= MODE_USER;
+    if (m->each)
+        m->mode |= MODE_HOOKED;
     if (is_long(m))
         m->stack_mask = UINT64_MAX;
     else

@@ -129,13 +129,14 @@ struct block {
     uint64_t rip, linear;
     uint32_t mode;
     uint16_t count; /* of instructions */
+    uint16_t slots; /* of insn: twice that with hooks between them */
     uint16_t bytes;
     bool valid;
     struct frame *frame[2]; /* code lies in; [1] for one that crosses a page */
     struct block *next_in_frame[2];
     struct block *next_in_hash;
     struct block *link[2]; /* where its direct jump and its fall-through lead */
-    struct insn insn[];    /* count, and one more that leaves the block */
+    struct insn insn[];    /* slots, and one more that leaves the block */
 };
 
 /* ---- Memory ---- */
@@ -233,7 +234,8 @@ struct xrw_machine {
     bool translates;          /* the translator may run until the slice's end */
     uint16_t charged;         /* instructions taken off left for what runs now */
     bool executing;           /* insn is what runs */
-    bool checks, each;        /* the caller's stops are to be looked at */
+    bool checks, each;        /* addresses, a predicate of the caller's are to be looked at */
+    bool first;               /* no instruction was begun in this run */
     bool shadow_new;          /* the instruction that runs has set shadow */
     struct insn single[2];    /* one instruction outside its block */
     uint64_t want_rip;        /* where want_link leads */
@@ -294,6 +296,7 @@ struct xrw_machine {
 #define MODE_AVX512 (1u << 10)
 #define MODE_USER (1u << 11)
 #define MODE_OSXSAVE (1u << 12)
+#define MODE_HOOKED (1u << 13) /* the caller's predicate is asked before each instruction */
 
 /* Bochs 2.7 differs from the architecture in what exits say; see enum xrw_machine_profile. */
 static inline bool is_bochs(const struct xrw_machine *m)
@@ -464,7 +467,8 @@ struct block *code_find(struct xrw_machine *m);
 /* Forget decoded code in those bytes of a frame. */
 void code_touch(struct xrw_machine *m, struct frame *frame, unsigned offset, unsigned bytes);
 void code_flush(struct xrw_machine *m);
-/* For the translator: where code at RIP lies (may leave by an exception), and what it made of it. */
+/* For the translator: where code at RIP lies (may leave by an exception), and what it made of it.
+ */
 int code_fetch(void *machine, uint64_t rip, const uint8_t **code, unsigned *bytes, uint64_t *frame);
 void code_covers(void *machine, uint64_t rip, unsigned bytes, uint64_t frame);
 /* Have the block that runs be left behind the instruction that runs, for ATTENTION_STOP. */
@@ -481,6 +485,6 @@ struct code_bytes {
     unsigned bytes;
 };
 int decode_insn(struct xrw_machine *m, struct code_bytes code, uint64_t rip, struct insn *insn);
-insn_op op_leave_block;
+insn_op op_leave_block, op_hook;
 
 #endif

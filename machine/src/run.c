@@ -5,6 +5,25 @@
 
 #include <errno.h>
 
+static void ask_predicate(struct xrw_machine *m)
+{
+    if (m->first) {
+        m->first = false;
+        return;
+    }
+    if (m->until->predicate(m->until->predicate_ctx, m))
+        leave_stop(m, XRW_STOP_PREDICATE);
+}
+
+/* Before each instruction of a block in MODE_HOOKED. */
+void op_hook(struct xrw_machine *m, const struct insn *insn)
+{
+    m->insn = insn;
+    m->rip = insn->rip;
+    ask_predicate(m);
+    NEXT(m, insn);
+}
+
 static void op_single_end(struct xrw_machine *m, const struct insn *insn)
 {
     m->rip = insn->rip;
@@ -30,7 +49,7 @@ static void run_single(struct xrw_machine *m, struct block *block)
     uint32_t blocked = m->shadow & (XRW_BLOCKED_BY_STI | XRW_BLOCKED_BY_MOV_SS);
     uint64_t trap = m->rflags & RFLAGS_TF;
 
-    pair[0] = block->insn[0];
+    pair[0] = block->insn[block->mode & MODE_HOOKED ? 1 : 0];
     pair[1] = (struct insn){.op = op_single_end, .rip = pair[0].rip + pair[0].length};
     if (!is_long(m))
         pair[1].rip &= 0xffffffffu;
@@ -41,6 +60,8 @@ static void run_single(struct xrw_machine *m, struct block *block)
     m->shadow_new = false;
     m->rflags &= ~RFLAGS_RF;
     m->executing = true;
+    if (m->each)
+        ask_predicate(m);
     pair[0].op(m, pair);
     m->executing = false;
     if (m->shadow_new)
@@ -131,10 +152,8 @@ static void check_stops(struct xrw_machine *m)
 {
     if (at_start(m))
         return;
-    if (m->until->address_count && is_address(m, m->rip))
+    if (is_address(m, m->rip))
         leave_stop(m, XRW_STOP_ADDRESS);
-    if (m->until->predicate && m->until->predicate(m->until->predicate_ctx, m))
-        leave_stop(m, XRW_STOP_PREDICATE);
 }
 
 /* Everything that is not just the next instruction.  Returns true if it changed where we are. */
@@ -186,8 +205,8 @@ static void next_slice(struct xrw_machine *m)
         undo_mark(m);
     m->slice = m->last - count < slice_limit(m) ? m->last - count : slice_limit(m);
     m->left = (int64_t)m->slice;
-    m->translates =
-        m->translate && !m->no_translator && !m->checks && m->cpu.profile == XRW_PROFILE_HOST;
+    m->translates = m->translate && !m->no_translator && !m->checks && !m->each &&
+                    m->cpu.profile == XRW_PROFILE_HOST;
     m->may_chain = !m->checks && !m->translates;
 }
 
@@ -263,7 +282,7 @@ static void loop(struct xrw_machine *m)
         }
         block = code_find(m);
         link_blocks(m, block);
-        if (LIKELY(!m->attention && !m->each && block->count <= m->left) &&
+        if (LIKELY(!m->attention && block->count <= m->left) &&
             LIKELY(!m->checks || !stops_within(m, block)))
             run_block(m, block);
         else
@@ -298,8 +317,9 @@ static void begin(struct xrw_machine *m, const struct xrw_machine_until *until,
     m->start_rip = m->rip;
     m->last =
         until->instructions > UINT64_MAX - m->count ? UINT64_MAX : m->count + until->instructions;
-    m->checks = until->address_count || until->predicate;
+    m->checks = until->address_count;
     m->each = until->predicate != NULL;
+    m->first = true;
     m->may_chain = m->translates = false;
     m->want_link = NULL;
     m->block = NULL;
@@ -323,6 +343,8 @@ static void end(struct xrw_machine *m)
     m->attention &= ~ATTENTION_STOP;
     if (m->until->write_count)
         mmu_flush(m);
+    m->each = false;
+    cpu_update(m);
     result->instructions = m->count - m->start_count;
     if (result->stop == XRW_STOP_EXIT)
         xrw_machine_registers(m, &result->exit.before);
