@@ -235,7 +235,6 @@ struct xrw_machine {
     uint16_t charged;         /* instructions taken off left for what runs now */
     bool executing;           /* insn is what runs */
     bool checks, each;        /* addresses, a predicate of the caller's are to be looked at */
-    bool first;               /* no instruction was begun in this run */
     bool shadow_new;          /* the instruction that runs has set shadow */
     struct insn single[2];    /* one instruction outside its block */
     uint64_t want_rip;        /* where want_link leads */
@@ -259,6 +258,8 @@ struct xrw_machine {
     uint64_t watch_hit;
     bool watch_hit_valid;
     const struct xrw_machine_until *until;
+    bool (*predicate)(void *ctx, const struct xrw_machine *machine);
+    void *predicate_ctx;
     uint64_t ple_first, ple_last;
     uint64_t start_count, start_rip; /* of this run */
     uint64_t last;                   /* count to stop at */

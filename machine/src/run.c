@@ -5,13 +5,20 @@
 
 #include <errno.h>
 
-static void ask_predicate(struct xrw_machine *m)
+/* In place of the predicate before a run's first instruction: it is not asked then. */
+static bool not_yet(void *ctx, const struct xrw_machine *machine)
 {
-    if (m->first) {
-        m->first = false;
-        return;
-    }
-    if (m->until->predicate(m->until->predicate_ctx, m))
+    struct xrw_machine *m = ctx;
+
+    (void)machine;
+    m->predicate = m->until->predicate;
+    m->predicate_ctx = m->until->predicate_ctx;
+    return false;
+}
+
+static inline void ask_predicate(struct xrw_machine *m)
+{
+    if (UNLIKELY(m->predicate(m->predicate_ctx, m)))
         leave_stop(m, XRW_STOP_PREDICATE);
 }
 
@@ -319,7 +326,8 @@ static void begin(struct xrw_machine *m, const struct xrw_machine_until *until,
         until->instructions > UINT64_MAX - m->count ? UINT64_MAX : m->count + until->instructions;
     m->checks = until->address_count;
     m->each = until->predicate != NULL;
-    m->first = true;
+    m->predicate = not_yet;
+    m->predicate_ctx = m;
     m->may_chain = m->translates = false;
     m->want_link = NULL;
     m->block = NULL;
