@@ -261,7 +261,7 @@ static void decode_crossing(struct xrw_machine *m, struct block *block, const ui
 static void decode_block(struct xrw_machine *m, struct block *block, const uint8_t *code,
                          unsigned room)
 {
-    while (block->slots + 2 <= BLOCK_INSNS) {
+    while (block->slots + 2u <= BLOCK_INSNS) {
         unsigned left = room - block->bytes, slots = block->slots;
         struct insn *insn = insn_slot(block);
 
