@@ -30,14 +30,15 @@ struct pipeline {
     enum xrw_record_memory memory; /* as asked for, or the mode's default */
     struct source_exit at;         /* the last exit */
     uint8_t last_fxsave[XRW_FXSAVE_BYTES];
+    uint32_t fxsave_vcpu;
     bool have_fxsave;
     bool holds_always;
-    bool begun;           /* the run is in the store */
-    bool running;         /* pages belong to exits, not to the base image */
-    bool quiet;           /* the guest has not run since the last exit */
-    bool given_up;        /* it does not come to a further exit */
-    xrw_exit_id in_frame; /* the last exit of which all memory was taken */
-    uint64_t in_frame_ns;
+    bool begun;                    /* the run is in the store */
+    bool running;                  /* pages belong to exits, not to the base image */
+    bool quiet;                    /* the guest has not run since the last exit */
+    bool given_up;                 /* it does not come to a further exit */
+    xrw_exit_id in_frame;          /* the last exit of which all memory was taken */
+    uint64_t in_frame_ns, seen_ns; /* when that was, and what is the time by now, about */
     uint64_t started_ns, last_exit_ns, last_commit_ns, last_progress_ns;
     uint64_t uncommitted, unheld, base_pages;
 };
@@ -72,10 +73,9 @@ static void measure(const struct pipeline *p, struct xrw_record_progress *progre
     progress->seconds = (double)(now_ns(p) - p->started_ns) / 1e9;
 }
 
-static void show_progress(struct pipeline *p)
+static void show_progress(struct pipeline *p, uint64_t now)
 {
     struct xrw_record_progress progress;
-    uint64_t now = now_ns(p);
 
     if (!p->options->progress || now - p->last_progress_ns < PROGRESS_NS)
         return;
@@ -95,7 +95,7 @@ static int add_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool private,
 
     if (!p->running) {
         p->base_pages++;
-        show_progress(p);
+        show_progress(p, now_ns(p));
         if (stop_interrupted(p->options))
             return xrw_error_set(err, -EINTR, "interrupted before the guest ran");
     }
@@ -124,7 +124,7 @@ static int take_memory(struct pipeline *p, struct xrw_error *err)
     if (rc)
         return rc;
     p->in_frame = p->at.exit.id;
-    p->in_frame_ns = now_ns(p);
+    p->in_frame_ns = p->seen_ns;
     return 0;
 }
 
@@ -141,7 +141,7 @@ static uint64_t frame_in(const struct pipeline *p)
         /* One may be overdue: the guest could not be held there. */
         in = last / every > p->in_frame / every ? 1 : every - last % every;
     else if (p->memory == XRW_RECORD_MEMORY_EVERY)
-        in = now_ns(p) - p->in_frame_ns >= p->options->memory_every_ns;
+        in = p->seen_ns - p->in_frame_ns >= p->options->memory_every_ns;
     if (p->options->max_exits > last && (!in || p->options->max_exits - last < in))
         in = p->options->max_exits - last;
     return in;
@@ -174,10 +174,11 @@ static int take_last_memory(struct pipeline *p, struct xrw_error *err)
 
 static int add_fxsave(struct pipeline *p, struct xrw_error *err)
 {
-    if (!p->at.has_fxsave ||
-        (p->have_fxsave && !memcmp(p->at.fxsave, p->last_fxsave, sizeof p->last_fxsave)))
+    if (!p->at.has_fxsave || (p->have_fxsave && p->fxsave_vcpu == p->at.exit.vcpu &&
+                              !memcmp(p->at.fxsave, p->last_fxsave, sizeof p->last_fxsave)))
         return 0;
     memcpy(p->last_fxsave, p->at.fxsave, sizeof p->last_fxsave);
+    p->fxsave_vcpu = p->at.exit.vcpu;
     p->have_fxsave = true;
     return xrw_store_add_context(p->store, p->run.id, p->at.exit.id, p->at.exit.vcpu, "fxsave",
                                  p->at.fxsave, sizeof p->at.fxsave, err);
@@ -186,12 +187,10 @@ static int add_fxsave(struct pipeline *p, struct xrw_error *err)
 /* The store commits by itself while exits come. */
 static int commit_when_idle(struct pipeline *p, struct xrw_error *err)
 {
-    uint64_t now = now_ns(p);
-
-    if (!p->uncommitted || now - p->last_commit_ns < COMMIT_NS)
+    if (!p->uncommitted || p->seen_ns - p->last_commit_ns < COMMIT_NS)
         return 0;
     p->uncommitted = 0;
-    p->last_commit_ns = now;
+    p->last_commit_ns = p->seen_ns;
     return xrw_store_commit(p->store, err);
 }
 
@@ -223,7 +222,7 @@ static int record_exit(struct pipeline *p, struct xrw_error *err)
     struct xrw_exit *exit = &p->at.exit;
     int rc;
 
-    p->last_exit_ns = now_ns(p);
+    p->last_exit_ns = p->seen_ns = p->at.time_ns;
     exit->id = p->run.last_exit + 1;
     exit->run = p->run.id;
     p->quiet = p->at.held;
@@ -264,11 +263,12 @@ static int take_outcome(struct pipeline *p, int outcome, struct xrw_error *err)
         p->given_up = true;
         return 0;
     default:
+        p->seen_ns = now_ns(p);
         p->quiet = outcome == SOURCE_IDLE;
         if (!p->run.stop[0])
-            stop_without_exit(&p->run, p->options, p->quiet, now_ns(p) - p->started_ns,
-                              now_ns(p) - p->last_exit_ns);
-        p->given_up = p->run.stop[0] && (p->quiet || now_ns(p) - p->last_exit_ns >= LAST_EXIT_NS);
+            stop_without_exit(&p->run, p->options, p->quiet, p->seen_ns - p->started_ns,
+                              p->seen_ns - p->last_exit_ns);
+        p->given_up = p->run.stop[0] && (p->quiet || p->seen_ns - p->last_exit_ns >= LAST_EXIT_NS);
         return 0;
     }
 }
@@ -285,7 +285,7 @@ static int record_exits(struct pipeline *p, struct xrw_error *err)
             break;
         rc = outcome == SOURCE_EXIT ? p->source.ops->resume(p->source.ctx, err)
                                     : commit_when_idle(p, err);
-        show_progress(p);
+        show_progress(p, p->seen_ns);
     }
     return rc ? rc : take_last_memory(p, err);
 }
@@ -408,7 +408,7 @@ static int record(struct pipeline *p, struct xrw_error *err)
     if (!rc && p->options->each_exit)
         rc = hook_start(&p->hook, p->options->each_exit, err);
     p->started_ns = p->last_exit_ns = p->last_commit_ns = p->last_progress_ns = now_ns(p);
-    p->in_frame_ns = p->started_ns;
+    p->in_frame_ns = p->seen_ns = p->started_ns;
     p->running = true;
     if (!rc)
         rc = p->source.ops->go(p->source.ctx, err);

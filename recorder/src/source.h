@@ -36,8 +36,9 @@ enum {
 /* An exit, and how the guest stands at it. */
 struct source_exit {
     struct xrw_exit exit; /* but id and run */
-    bool held;  /* the guest stands still: its memory and context are those of this exit */
-    bool final; /* the guest cannot go on from here */
+    bool held;        /* the guest stands still: its memory and context are those of this exit */
+    bool final;       /* the guest cannot go on from here */
+    uint64_t time_ns; /* when it was taken in, as now_ns() says; several may have been at once */
     bool has_fxsave;
     uint8_t fxsave[XRW_FXSAVE_BYTES];
 };

@@ -35,7 +35,6 @@ void stop_at_exit(struct xrw_run *run, const struct xrw_record_options *options,
                   const struct xrw_exit *exit, uint64_t elapsed_ns)
 {
     unsigned reason = xrw_exit_basic_reason(exit);
-    const char *name = xrw_vmx_reason_name(reason);
     char detail[sizeof run->stop_detail];
 
     if (options->until_rip && exit->before.known[XRW_REG_rip] &&
@@ -44,6 +43,8 @@ void stop_at_exit(struct xrw_run *run, const struct xrw_record_options *options,
                        exit->id);
         stop_because(run, "until-rip", detail);
     } else if (options->until_reason >= 0 && reason == (unsigned)options->until_reason) {
+        const char *name = xrw_vmx_reason_name(reason);
+
         (void)snprintf(detail, sizeof detail, "%s at exit %" PRIu64, name ? name : "reason",
                        exit->id);
         stop_because(run, "until-reason", detail);

@@ -168,8 +168,8 @@ int xen_memory_bring_in_all(struct xen_memory *domains, struct memory *memory,
 /* What re-execution asks of the guest. */
 void xen_fitness(struct xen_calls *xen, uint32_t domain, struct fitness fitness[FITNESS_COUNT]);
 
-/* The same in words, for the recording. */
-void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, bool pause_mode,
+/* The same in words, for the recording.  exact: the state after each exit, of all of the guest. */
+void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, bool exact,
                           struct xrw_run *run);
 
 int xen_describe_host(struct xen_calls *xen, source_meta set, void *set_ctx, struct xrw_error *err);

@@ -224,6 +224,13 @@ static const struct {
     WORD(gs_base, gs_base),
 };
 
+/* In its size already; once for each register of each event, so it is to be quick. */
+static inline void put(struct xrw_registers *regs, unsigned reg, uint64_t value)
+{
+    regs->value[reg] = value;
+    regs->known[reg] = true;
+}
+
 #define ATTR_GRANULARITY (1u << 11)
 #define ATTR_PRESENT (1u << 7)
 
@@ -238,10 +245,10 @@ static void set_segment(struct xrw_registers *regs, enum xrw_register selector_r
 
     if (attr & ATTR_GRANULARITY)
         limit = limit << XRW_PAGE_SHIFT | 0xfff;
-    xrw_registers_set(regs, selector_reg, selector);
+    put(regs, selector_reg, selector);
     if (attr & (ATTR_GRANULARITY | ATTR_PRESENT))
-        xrw_registers_set(regs, selector_reg + 2, limit);
-    xrw_registers_set(regs, selector_reg + 3, attr);
+        put(regs, selector_reg + 2, limit);
+    put(regs, selector_reg + 3, attr);
 }
 
 /*
@@ -256,19 +263,19 @@ static void set_registers(struct xrw_registers *regs, const struct vm_event_regs
         uint64_t value;
 
         memcpy(&value, (const uint8_t *)event + words[i].offset, sizeof value);
-        xrw_registers_set(regs, words[i].reg, value);
+        put(regs, words[i].reg, value);
     }
-    xrw_registers_set(regs, XRW_REG_gdtr_limit, event->gdtr_limit);
+    put(regs, XRW_REG_gdtr_limit, event->gdtr_limit);
     set_segment(regs, XRW_REG_cs, event->cs_sel, event->cs);
     set_segment(regs, XRW_REG_ss, event->ss_sel, event->ss);
     set_segment(regs, XRW_REG_ds, event->ds_sel, event->ds);
     set_segment(regs, XRW_REG_es, event->es_sel, event->es);
     set_segment(regs, XRW_REG_fs, event->fs_sel, event->fs);
     set_segment(regs, XRW_REG_gs, event->gs_sel, event->gs);
-    xrw_registers_set(regs, XRW_REG_cs_base, event->cs_base);
-    xrw_registers_set(regs, XRW_REG_ss_base, event->ss_base);
-    xrw_registers_set(regs, XRW_REG_ds_base, event->ds_base);
-    xrw_registers_set(regs, XRW_REG_es_base, event->es_base);
+    put(regs, XRW_REG_cs_base, event->cs_base);
+    put(regs, XRW_REG_ss_base, event->ss_base);
+    put(regs, XRW_REG_ds_base, event->ds_base);
+    put(regs, XRW_REG_es_base, event->es_base);
 }
 
 struct request_head {

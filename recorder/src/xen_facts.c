@@ -85,14 +85,13 @@ void xen_fitness(struct xen_calls *xen, uint32_t domain, struct fitness fitness[
                                       .advice = checks[i].texts[checks[i].answer].advice};
 }
 
-void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, bool pause_mode,
-                          struct xrw_run *run)
+void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, bool exact, struct xrw_run *run)
 {
     struct fitness fitness[FITNESS_COUNT];
     size_t used = 0;
 
     xen_fitness(xen, domain, fitness);
-    run->reexecutable = pause_mode; /* a gap begins with the state after an exit */
+    run->reexecutable = exact; /* a gap begins with the state after an exit */
     run->fitness[0] = '\0';
     for (size_t i = 0; i < FITNESS_COUNT && used < sizeof run->fitness; i++) {
         const struct fitness *f = &fitness[i];
@@ -104,8 +103,8 @@ void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, bool pause_mod
     }
     if (used < sizeof run->fitness)
         (void)snprintf(run->fitness + used, sizeof run->fitness - used, "; %s",
-                       pause_mode ? "FPU loaded eagerly (pause mode)"
-                                  : "the state after exits is not known (not pause mode)");
+                       exact ? "FPU loaded eagerly (pause mode)"
+                             : "the state between exits is not known (one vCPU and pause mode)");
 }
 
 /* ---- the host -------------------------------------------------------- */

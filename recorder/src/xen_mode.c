@@ -35,38 +35,39 @@ static int ask(struct xen_calls *xen, uint32_t domain, uint32_t *caps, struct xr
     return 0;
 }
 
-static int check_pause(const struct xen_target *target, bool patched, struct xrw_error *err)
+static int check_pause(bool patched, struct xrw_error *err)
 {
-    if (!patched)
-        return xrw_error_set(err, -EOPNOTSUPP,
-                             "this Xen cannot hold a vCPU after an exit (pause mode is missing)\n"
-                             "apply the patches of xen-patch/4.17 to it, as its README.md says, or "
-                             "record in async mode");
-    if (target->vcpus > 1)
-        return xrw_error_set(err, -EINVAL,
-                             "domain %" PRIu32 " has %" PRIu32 " vCPUs\n"
-                             "only guests with one vCPU can be recorded exactly; --mode async "
-                             "takes others",
-                             target->domain, target->vcpus);
-    return 0;
+    if (patched)
+        return 0;
+    return xrw_error_set(err, -EOPNOTSUPP,
+                         "this Xen cannot hold a vCPU after an exit (pause mode is missing)\n"
+                         "apply the patches of xen-patch/4.17 to it, as its README.md says, or "
+                         "record in async mode");
 }
 
-static enum xrw_record_mode best(const struct xen_target *target, struct xen_choice *choice)
+static void choose(struct xen_choice *choice)
 {
-    if (!check_pause(target, choice->has_details, NULL)) {
-        (void)snprintf(choice->why, sizeof choice->why,
-                       "mode pause: this Xen is patched and holds the guest at each exit\n"
-                       "registers before and after it, and memory, are exact");
-        return XRW_RECORD_MODE_PAUSE;
-    }
-    (void)snprintf(choice->why, sizeof choice->why,
-                   "mode async: %s\n"
-                   "registers at each exit are exact; those after it, and memory, are known at key "
-                   "frames alone (--memory every=N)",
-                   choice->has_details
-                       ? "the guest has several vCPUs"
-                       : "this Xen lacks the patches that hold a guest at each exit");
-    return XRW_RECORD_MODE_ASYNC;
+    choice->mode = choice->has_details ? XRW_RECORD_MODE_PAUSE : XRW_RECORD_MODE_ASYNC;
+    (void)snprintf(
+        choice->why, sizeof choice->why, "%s",
+        choice->has_details
+            ? "mode pause: this Xen is patched and holds the guest at each exit\n"
+              "registers before and after it, and memory, are exact"
+            : "mode async: this Xen lacks the patches that hold a guest at each exit\n"
+              "registers at each exit are exact; those after it, and memory, are known at key "
+              "frames alone (--memory every=N)");
+}
+
+static void warn(const struct xen_target *target, struct xen_choice *choice)
+{
+    if (choice->mode != XRW_RECORD_MODE_SYNC || target->is_fork)
+        return;
+    (void)snprintf(
+        choice->why, sizeof choice->why,
+        "domain %" PRIu32 " is no fork, and is changed by sync mode\n"
+        "it takes the exit at which recording ends once more; what cannot come again (an event "
+        "that was being delivered) is lost",
+        target->domain);
 }
 
 int xen_choose_mode(struct xen_calls *xen, const struct xen_target *target,
@@ -80,22 +81,10 @@ int xen_choose_mode(struct xen_calls *xen, const struct xen_target *target,
         return rc;
     choice.has_details = caps & XRW_MONITOR_CAP_VMEXIT_PAUSE;
     if (wanted == XRW_RECORD_MODE_AUTO)
-        choice.mode = best(target, &choice);
+        choose(&choice);
     if (choice.mode == XRW_RECORD_MODE_PAUSE)
-        rc = check_pause(target, choice.has_details, err);
-    if (choice.mode == XRW_RECORD_MODE_SYNC && target->vcpus > 1)
-        rc = xrw_error_set(err, -EINVAL,
-                           "domain %" PRIu32 " has %" PRIu32 " vCPUs\n"
-                           "in sync mode guests with one vCPU can be recorded; --mode async takes "
-                           "others",
-                           target->domain, target->vcpus);
-    if (choice.mode == XRW_RECORD_MODE_SYNC && !target->is_fork)
-        (void)snprintf(
-            choice.why, sizeof choice.why,
-            "domain %" PRIu32 " is no fork, and is changed by sync mode\n"
-            "it takes the exit at which recording ends once more; what cannot come again "
-            "(an event that was being delivered) is lost",
-            target->domain);
+        rc = check_pause(choice.has_details, err);
+    warn(target, &choice);
     if (!rc)
         *out = choice;
     return rc;

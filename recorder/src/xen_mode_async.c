@@ -62,28 +62,15 @@ static bool is_repeated(const struct xrw_exit *exit)
             reason == XRW_VMX_VMCALL);
 }
 
-/* All vCPUs stand still: what they sent before they did is of before, too. */
-static int stop_all(struct xen_source *s, struct xrw_error *err)
-{
-    int rc;
-
-    if (s->target.vcpus == 1 || s->stopped)
-        return 0;
-    rc = xen_target_pause(&s->target);
-    if (rc)
-        return xrw_error_set(err, rc, "cannot pause domain %u", s->target.domain);
-    s->stopped = true;
-    rc = ring_take(&s->monitor.ring, err);
-    return rc < 0 ? rc : 0;
-}
-
-/* The ring is full with this exit. */
+/* The ring is full with this exit.  What other vCPUs sent before they stood still is of before. */
 static int hold(struct xen_source *s, struct source_exit *out, struct xrw_error *err)
 {
-    int rc = stop_all(s, err);
+    int rc = xen_source_still(s, err);
 
-    if (rc || s->looked != s->monitor.ring.consumed)
-        return rc;
+    if (!rc && s->target.vcpus > 1)
+        rc = ring_take(&s->monitor.ring, err);
+    if (rc < 0 || s->looked != s->monitor.ring.consumed)
+        return rc < 0 ? rc : 0;
     rc = xen_context_read(&s->xen, s->target.domain, out, err);
     if (!rc)
         rc = xen_source_look(s, &out->exit, err);
@@ -99,7 +86,7 @@ static int let_go(struct xen_source *s, uint64_t hold_in, struct xrw_error *err)
 
     if (rc || s->looked != s->monitor.ring.consumed)
         return rc;
-    return xen_source_unlook(s, err);
+    return xen_source_move(s, err);
 }
 
 static int next(struct xen_source *s, unsigned timeout_ms, uint64_t hold_in,

@@ -12,8 +12,10 @@ static int next(struct xen_source *s, unsigned timeout_ms, uint64_t hold_in,
     (void)hold_in;
     if (rc != SOURCE_EXIT || !held)
         return rc;
+    rc = xen_source_still(s, err);
     /* This call waits until the vCPU is off its processor: the exit has been handled then. */
-    rc = xen_context_read(&s->xen, s->target.domain, out, err);
+    if (!rc)
+        rc = xen_context_read(&s->xen, s->target.domain, out, err);
     if (!rc)
         rc = xen_source_look(s, &out->exit, err);
     out->held = true;
@@ -22,7 +24,9 @@ static int next(struct xen_source *s, unsigned timeout_ms, uint64_t hold_in,
 
 static int resume(struct xen_source *s, struct xrw_error *err)
 {
-    return xen_monitor_answer(&s->monitor, 1, err);
+    int rc = xen_monitor_answer(&s->monitor, 1, err);
+
+    return rc ? rc : xen_source_move(s, err);
 }
 
 const struct xen_mode xen_mode_pause = {

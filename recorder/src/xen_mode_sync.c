@@ -39,7 +39,9 @@ static int next(struct xen_source *s, unsigned timeout_ms, uint64_t hold_in,
     (void)hold_in;
     if (rc != SOURCE_EXIT)
         return rc;
-    rc = xen_context_read_before(&s->xen, s->target.domain, out, err);
+    rc = xen_source_still(s, err);
+    if (!rc)
+        rc = xen_context_read_before(&s->xen, s->target.domain, out, err);
     if (!rc) {
         rc = bring_in(s, &out->exit, &goes_by);
         if (rc)
@@ -54,7 +56,9 @@ static int next(struct xen_source *s, unsigned timeout_ms, uint64_t hold_in,
 
 static int resume(struct xen_source *s, struct xrw_error *err)
 {
-    return xen_monitor_answer(&s->monitor, 1, err);
+    int rc = xen_monitor_answer(&s->monitor, 1, err);
+
+    return rc ? rc : xen_source_move(s, err);
 }
 
 const struct xen_mode xen_mode_sync = {

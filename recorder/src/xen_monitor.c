@@ -82,6 +82,7 @@ int xen_monitor_open(struct xen_monitor *monitor, struct xen_calls *xen, uint32_
     return rc;
 }
 
+/* 1 when something was announced, 0 on time-out. */
 static int wait_for_event(struct xen_monitor *monitor, unsigned timeout_ms, struct xrw_error *err)
 {
     struct pollfd fd = {.fd = xenevtchn_fd(monitor->evtchn), .events = POLLIN};
@@ -94,17 +95,17 @@ static int wait_for_event(struct xen_monitor *monitor, unsigned timeout_ms, stru
     port = xenevtchn_pending(monitor->evtchn);
     if (port < 0 || xenevtchn_unmask(monitor->evtchn, (evtchn_port_t)port))
         return xrw_error_set(err, -errno, "event channel: %s", strerror(errno));
-    return 0;
+    return 1;
 }
 
 int xen_monitor_take(struct xen_monitor *monitor, unsigned timeout_ms, struct xrw_error *err)
 {
     int rc = ring_take(&monitor->ring, err);
 
-    if (rc)
-        return rc;
-    rc = wait_for_event(monitor, timeout_ms, err);
-    return rc ? rc : ring_take(&monitor->ring, err);
+    /* What was announced may have been taken before. */
+    while (!rc && (rc = wait_for_event(monitor, timeout_ms, err)) > 0)
+        rc = ring_take(&monitor->ring, err);
+    return rc;
 }
 
 int xen_monitor_answer(struct xen_monitor *monitor, uint32_t n, struct xrw_error *err)

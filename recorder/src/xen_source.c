@@ -116,7 +116,11 @@ static int start(void *ctx, struct xrw_run *run, struct xrw_error *err)
     run->interrupts = s->options->allow_interrupts || !s->target.made_fork;
     run->domain = s->target.domain;
     run->parent = s->options->parent;
-    xen_describe_fitness(&s->xen, s->target.domain, s->mode == &xen_mode_pause, run);
+    if (s->target.vcpus > 1)
+        notice(s, "the guest has several vCPUs, which are stopped a moment after the exit of one\n"
+                  "memory as of an exit has what the others wrote until then");
+    xen_describe_fitness(&s->xen, s->target.domain,
+                         s->mode == &xen_mode_pause && s->target.vcpus == 1, run);
     return 0;
 }
 
@@ -148,6 +152,15 @@ static int go(void *ctx, struct xrw_error *err)
     return xen_target_go(&s->target, err);
 }
 
+static uint64_t now_ns(void *ctx)
+{
+    struct timespec t;
+
+    (void)ctx;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 /* ---- exits ----------------------------------------------------------- */
 
 /* One that someone else has enabled is not ours to record; it may hold its vCPU. */
@@ -164,9 +177,12 @@ int xen_source_event(struct xen_source *s, unsigned timeout_ms, struct source_ex
 
     out->held = out->final = out->has_fxsave = false;
     for (;;) {
-        rc = s->looked != ring->consumed ? 1 : xen_monitor_take(&s->monitor, timeout_ms, err);
-        if (rc <= 0)
-            return rc;
+        if (s->looked == ring->consumed) {
+            rc = xen_monitor_take(&s->monitor, timeout_ms, err);
+            if (rc <= 0)
+                return rc;
+            s->taken_ns = now_ns(s);
+        }
         rc = xen_event_decode(ring_request(ring, s->looked), ring->layout->request_bytes,
                               &out->exit, held, err);
         s->looked++;
@@ -179,11 +195,34 @@ int xen_source_event(struct xen_source *s, unsigned timeout_ms, struct source_ex
         if (rc)
             return rc;
     }
+    out->time_ns = s->taken_ns;
     if (out->exit.vcpu >= s->target.vcpus)
         return xrw_error_set(err, -EUCLEAN,
                              "an event of vCPU %" PRIu32 ", of a guest that has %" PRIu32,
                              out->exit.vcpu, s->target.vcpus);
     return SOURCE_EXIT;
+}
+
+int xen_source_still(struct xen_source *s, struct xrw_error *err)
+{
+    int rc;
+
+    if (s->target.vcpus == 1 || s->still)
+        return 0;
+    rc = xen_target_pause(&s->target);
+    if (rc)
+        return xrw_error_set(err, rc, "cannot pause domain %" PRIu32 ": %s", s->target.domain,
+                             strerror(-rc));
+    s->still = true;
+    return 0;
+}
+
+int xen_source_move(struct xen_source *s, struct xrw_error *err)
+{
+    if (!s->still)
+        return 0;
+    s->still = false;
+    return xen_target_go(&s->target, err);
 }
 
 int xen_source_look(struct xen_source *s, const struct xrw_exit *exit, struct xrw_error *err)
@@ -196,14 +235,6 @@ int xen_source_look(struct xen_source *s, const struct xrw_exit *exit, struct xr
     if (!rc)
         s->behind = false;
     return rc;
-}
-
-int xen_source_unlook(struct xen_source *s, struct xrw_error *err)
-{
-    if (!s->stopped)
-        return 0;
-    s->stopped = false;
-    return xen_target_go(&s->target, err);
 }
 
 static int next(void *ctx, unsigned timeout_ms, uint64_t hold_in, struct source_exit *out,
@@ -298,15 +329,6 @@ static uint32_t domain(void *ctx)
     const struct xen_source *s = ctx;
 
     return s->target.domain;
-}
-
-static uint64_t now_ns(void *ctx)
-{
-    struct timespec t;
-
-    (void)ctx;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* ---- stop ------------------------------------------------------------ */

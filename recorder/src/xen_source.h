@@ -14,11 +14,12 @@ struct xen_source {
     const struct xen_mode *mode; /* NULL: not chosen yet */
     bool has_details;            /* exits say more than stock Xen's */
     struct xen_monitor monitor;
-    uint32_t looked; /* number of the request on the ring that is looked at next */
+    uint32_t looked;   /* number of the request on the ring that is looked at next */
+    uint64_t taken_ns; /* when the requests were taken from it */
     struct xen_memory domains;
     struct memory *memory; /* NULL: not wanted */
     bool behind;           /* exits went by since memory was looked at */
-    bool stopped;          /* all of several vCPUs are, by us, to be looked at */
+    bool still;            /* several vCPUs are paused by us, to be looked at */
     bool no_hold;          /* not at the next exit: it repeats the last one */
     uint8_t *context;
 };
@@ -41,10 +42,11 @@ extern const struct xen_mode xen_mode_pause, xen_mode_async, xen_mode_sync;
 int xen_source_event(struct xen_source *s, unsigned timeout_ms, struct source_exit *out, bool *held,
                      struct xrw_error *err);
 
-/* The guest stands at this exit: see that no other vCPU runs, and look for its private pages. */
-int xen_source_look(struct xen_source *s, const struct xrw_exit *exit, struct xrw_error *err);
+/* One vCPU is held: see that the others, if there are any, stand still too; let them go on. */
+int xen_source_still(struct xen_source *s, struct xrw_error *err);
+int xen_source_move(struct xen_source *s, struct xrw_error *err);
 
-/* Let the other vCPUs go on. */
-int xen_source_unlook(struct xen_source *s, struct xrw_error *err);
+/* The guest stands at this exit: look for its private pages. */
+int xen_source_look(struct xen_source *s, const struct xrw_exit *exit, struct xrw_error *err);
 
 #endif

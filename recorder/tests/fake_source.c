@@ -119,7 +119,7 @@ static void describe(struct fake_source *f, struct source_exit *out)
     struct xrw_exit *exit = &out->exit;
     uint64_t n = f->delivered;
 
-    *out = (struct source_exit){.held = f->held, .final = n == f->final_at};
+    *out = (struct source_exit){.held = f->held, .final = n == f->final_at, .time_ns = f->clock_ns};
     xrw_exit_set(exit, XRW_EXIT_reason, n % FAKE_VMCALL_EVERY ? XRW_VMX_CPUID : XRW_VMX_VMCALL);
     xrw_registers_set(&exit->before, XRW_REG_cr0, CR0_PE);
     xrw_registers_set(&exit->before, XRW_REG_cr4, 0);

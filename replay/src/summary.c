@@ -188,9 +188,11 @@ static void print_run(const struct xrw_run *run, FILE *out)
     print_time(run->start_unix_ns, out);
     if (run->end_unix_ns > run->start_unix_ns)
         (void)fprintf(out, ", %.3f s", (double)(run->end_unix_ns - run->start_unix_ns) / 1e9);
-    (void)fprintf(out, "\n  fork          domain %" PRIu32, run->domain);
     if (run->parent)
-        (void)fprintf(out, " of parent %" PRIu32, run->parent);
+        (void)fprintf(out, "\n  fork          domain %" PRIu32 " of parent %" PRIu32, run->domain,
+                      run->parent);
+    else
+        (void)fprintf(out, "\n  domain        %" PRIu32, run->domain);
     (void)fputs("\n  stopped       ", out);
     xrw_report_text(out, run->stop[0] ? run->stop : "not yet, or cut off");
     (void)fputs(run->stop_detail[0] ? ": " : "", out);

@@ -45,11 +45,11 @@ int complain(int error, const char *format, ...)
     return -1;
 }
 
-static int create_domain(xc_interface *xch, uint32_t *domid)
+static int create_domain(xc_interface *xch, unsigned vcpus, uint32_t *domid)
 {
     struct xen_domctl_createdomain config = {
         .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
-        .max_vcpus = 1,
+        .max_vcpus = vcpus,
         .max_evtchn_port = 1023,
         .max_grant_frames = 4,
         .max_maptrack_frames = 4,
@@ -83,10 +83,10 @@ static int populate(xc_interface *xch, uint32_t domid, uint64_t pages)
 }
 
 /* The settings that must stand before the guest's first instruction; forks inherit them. */
-static int configure(xc_interface *xch, uint32_t domid, uint64_t pages)
+static int configure(xc_interface *xch, uint32_t domid, unsigned vcpus, uint64_t pages)
 {
-    if (xc_domain_max_vcpus(xch, domid, 1))
-        return complain(errno, "cannot give the domain a vCPU");
+    if (xc_domain_max_vcpus(xch, domid, vcpus))
+        return complain(errno, "cannot give the domain %u vCPUs", vcpus);
     if (xc_domain_setmaxmem(xch, domid, (pages + 1024) * PAGE / 1024))
         return complain(errno, "cannot set the domain's memory limit");
     if (xc_domain_set_tsc_info(xch, domid, TSC_MODE_ALWAYS_EMULATE, 0, 0, 0))
@@ -247,10 +247,10 @@ int guest_create(const struct xen_handles *xen, const struct guest_spec *spec, u
     uint64_t pages = spec->memory_mib * MIB / PAGE;
     uint32_t created = 0, entry;
 
-    if (create_domain(xen->xch, &created))
+    if (create_domain(xen->xch, spec->vcpus, &created))
         return -1;
-    if (configure(xen->xch, created, pages) || load_memory(xen, spec, created, pages, &entry) ||
-        load_cpu(xen->xch, created, entry)) {
+    if (configure(xen->xch, created, spec->vcpus, pages) ||
+        load_memory(xen, spec, created, pages, &entry) || load_cpu(xen->xch, created, entry)) {
         xc_domain_destroy(xen->xch, created);
         return -1;
     }

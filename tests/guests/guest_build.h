@@ -12,6 +12,7 @@ struct guest_spec {
     const char *initrd;  /* or NULL */
     const char *cmdline; /* "" for none */
     unsigned memory_mib; /* 2 to 1024 */
+    unsigned vcpus;      /* 1 to 8; all but the first are for the guest to bring up */
 };
 
 struct xen_handles {
@@ -21,7 +22,7 @@ struct xen_handles {
 
 /**
  * Create a domain and load a kernel into it by the PVH boot protocol.  It is left paused at its
- * first instruction: one vCPU, HVM with HAP and 4 KiB pages, a LAPIC and no device model, RDTSC
+ * first instruction: HVM with HAP and 4 KiB pages, a LAPIC and no device model, RDTSC
  * exiting, and a monitor ring page set aside.  What goes wrong is said on stderr, and no domain is
  * left.
  *

@@ -19,7 +19,7 @@
 enum exit_status { DONE = 0, FAILED = 1, USAGE = 2, BAD_END = 3, TIME_OUT = 4 };
 
 static const char help[] =
-    "usage: xrw-guest create [--memory MIB] [--initrd FILE] [--cmdline TEXT] KERNEL\n"
+    "usage: xrw-guest create [--memory MIB] [--vcpus N] [--initrd FILE] [--cmdline TEXT] KERNEL\n"
     "       xrw-guest unpause|pause|destroy ID\n"
     "       xrw-guest wait [--ready] [--seconds S] ID\n"
     "       xrw-guest list\n"
@@ -28,7 +28,8 @@ static const char help[] =
     "\n"
     "  create    load a PVH kernel (ELF) into a new domain, print the domain's id; it is left "
     "paused\n"
-    "            before its first instruction.  --memory: 2 to 1024, default 4\n"
+    "            before its first instruction.  --memory: 2 to 1024, default 4; --vcpus: 1 to 8,\n"
+    "            default 1, the others are down\n"
     "  wait      until the guest has ended; with --ready, until it says that it is in its steady\n"
     "            loop.  Prints how it stands.  --seconds: no longer than that, default 60\n"
     "  list      a line for each domain but dom0: id, state, MiB\n"
@@ -272,6 +273,11 @@ static int parse_option(int option, struct options *options)
             return -1;
         options->spec.memory_mib = (unsigned)number;
         return 0;
+    case 'v':
+        if (parse_number(optarg, 1, 8, &number))
+            return -1;
+        options->spec.vcpus = (unsigned)number;
+        return 0;
     case 's':
         if (parse_number(optarg, 0, 86400, &number))
             return -1;
@@ -294,9 +300,13 @@ static int parse_option(int option, struct options *options)
 static int parse(int argc, char **argv, const struct command *command, struct options *options)
 {
     static const struct option known[] = {
-        {"memory", required_argument, NULL, 'm'},  {"initrd", required_argument, NULL, 'i'},
-        {"cmdline", required_argument, NULL, 'c'}, {"seconds", required_argument, NULL, 's'},
-        {"ready", no_argument, NULL, 'r'},         {0},
+        {"memory", required_argument, NULL, 'm'},
+        {"initrd", required_argument, NULL, 'i'},
+        {"cmdline", required_argument, NULL, 'c'},
+        {"seconds", required_argument, NULL, 's'},
+        {"vcpus", required_argument, NULL, 'v'},
+        {"ready", no_argument, NULL, 'r'},
+        {0},
     };
     int option;
 
@@ -335,7 +345,7 @@ static int run(const struct command *command, const struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.spec = {.memory_mib = 4, .cmdline = ""}, .seconds = 60};
+    struct options options = {.spec = {.memory_mib = 4, .vcpus = 1, .cmdline = ""}, .seconds = 60};
     const struct command *command;
 
     if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {

@@ -19,8 +19,8 @@ recorded /out/spin.db exits
 said 'known only where the guest was held' xenrewind info /out/spin.db
 said '"memory": *"none"' xenrewind info --json /out/spin.db
 
-echo "== held at every 20th exit, and at one every 50 ms"
-xenrewind record --domain "$spin" --memory every=20 --exits 2500 --each-exit "witness /out/frames.dump 1024" \
+echo "== held at every 12th exit, and at one every 50 ms"
+xenrewind record --domain "$spin" --memory every=12 --exits 1300 --each-exit "witness /out/frames.dump 512" \
     -o /out/frames.db
 recorded /out/frames.db exits
 xenrewind record --domain "$spin" --memory every=50ms --seconds 2 -o /out/times.db

@@ -60,8 +60,8 @@ struct xrw_run {
                                0 when one is begun: itself */
     xrw_exit_id first_exit, last_exit; /* inclusive; first = last + 1 while empty */
     char stop[32]; /* why it stopped: "exits", "seconds", "until-rip", "until-reason", "guest-end",
-                      "guest-idle", "interrupted", "error"; empty while it runs or when it was cut
-                      off */
+                      "guest-idle", "one-exit", "interrupted", "error"; empty while it runs or when
+                      it was cut off */
     char stop_detail[128]; /* in words */
     bool path_known;       /* once it has ended */
     uint64_t path;         /* hash of its path: xrw/path.h */

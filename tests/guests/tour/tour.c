@@ -11,6 +11,7 @@
 struct tour_result tour_result;
 volatile uint64_t progress;
 volatile uint64_t spin_rounds;
+volatile uint64_t second_rounds;
 
 /* What each visit saw. */
 struct step {
@@ -132,6 +133,49 @@ static void spin(void)
     }
 }
 
+/* struct vcpu_hvm_context for 64-bit mode.  Source: xen/include/public/hvm/hvm_vcpu.h. */
+struct vcpu_start {
+    uint32_t mode, pad;
+    uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, rip, rflags, cr0, cr3, cr4, efer;
+};
+
+#define VCPU_INITIALISE 0 /* VCPUOP_* */
+#define VCPU_UP 1
+#define MODE_64 1
+
+static uint8_t second_stack[4096] __attribute__((aligned(16)));
+
+/* What the second vCPU does; its exits are to be told from the first one's. */
+static void spin_second(void)
+{
+    for (;;) {
+        second_rounds++;
+        cpuid(1, 0);
+        outb(NO_DEVICE_PORT + 1, (uint8_t)second_rounds);
+    }
+}
+
+static void spin_two(void)
+{
+    struct vcpu_start start = {.mode = MODE_64,
+                               .rsp = (uint64_t)second_stack + sizeof second_stack - 8,
+                               .rip = (uint64_t)spin_second,
+                               .rflags = 2,
+                               .cr0 = READ_REGISTER("cr0"),
+                               .cr3 = READ_REGISTER("cr3"),
+                               .cr4 = READ_REGISTER("cr4"),
+                               .efer = rdmsr(0xc0000080)};
+
+    EXPECT(hypercall(HYPERCALL_VCPU_OP, VCPU_INITIALISE, 1, (uint64_t)&start) == 0);
+    EXPECT(hypercall(HYPERCALL_VCPU_OP, VCPU_UP, 1, 0) == 0);
+    if (tour_result.failures)
+        finish();
+    while (!second_rounds)
+        cpuid(0, 0);
+    report(GUEST_READY);
+    spin();
+}
+
 /* No interrupt table: the fault, the double fault and the shutdown follow each other. */
 static void triple_fault(void)
 {
@@ -176,11 +220,8 @@ void tour_main(uint32_t start_info)
         const char *name;
         void (*run)(void);
     } modes[] = {
-        {"", take_tour},
-        {"tour", take_tour},
-        {"wait", wait_for_fork},
-        {"spin", spin},
-        {"triple-fault", triple_fault},
+        {"", take_tour}, {"tour", take_tour},    {"wait", wait_for_fork},
+        {"spin", spin},  {"spin-two", spin_two}, {"triple-fault", triple_fault},
     };
     uint64_t cmdline = *(const uint64_t *)(HIGH + start_info + CMDLINE_OFFSET);
 

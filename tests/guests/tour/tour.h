@@ -106,6 +106,7 @@ void lapic_write(uint32_t offset, uint32_t value);
 uint64_t hypercall(uint64_t number, uint64_t arg1, uint64_t arg2, uint64_t arg3);
 #define HYPERCALL_XEN_VERSION 17
 #define HYPERCALL_CONSOLE_IO 18
+#define HYPERCALL_VCPU_OP 24
 #define HYPERCALL_SCHED_OP 29
 #define HYPERCALL_HVM_OP 34
 
