@@ -36,7 +36,8 @@ void op_stmxcsr(struct xrw_machine *m, const struct insn *insn)
     NEXT(m, insn);
 }
 
-/* VZEROUPPER keeps the lowest 16 bytes, VZEROALL none; outside 64-bit mode there are 8 registers. */
+/* VZEROUPPER keeps the lowest 16 bytes, VZEROALL none; outside 64-bit mode there are 8 registers.
+ */
 void op_vzero(struct xrw_machine *m, const struct insn *insn)
 {
     unsigned registers = is_long(m) ? 16 : 8;

@@ -438,10 +438,12 @@ static void set_controls(struct xrw_platform *p)
     p->controls.cr0_mask = UINT64_MAX; /* TS too: as Xen does in pause mode */
     p->controls.apic_page = p->apic_page;
     p->controls.apic_gfn = LAPIC_GFN;
-    if (p->xen)
+    if (p->xen) {
         p->controls.exits |= XRW_EXITS_TPR_THRESHOLD;
-    else
-        p->controls.apic = XRW_APIC_NONE;
+        return;
+    }
+    p->controls.apic = XRW_APIC_NONE;
+    p->controls.exits &= ~XRW_EXITS_PAUSE_LOOP; /* there is no other guest to run meanwhile */
 }
 
 static int allocate(struct xrw_platform *p, const struct xrw_platform_config *config)

@@ -59,7 +59,7 @@ struct xrw_platform {
 
     uint64_t skipped_ns; /* time that passed while the guest was idle */
     uint64_t entries, entry_ns;
-    bool inside; /* the guest goes on where it was: no entry */
+    bool inside;              /* the guest goes on where it was: no entry */
     struct injection next;    /* for the next entry: an exception that handling raised */
     struct injection current; /* of the last entry */
     bool nmi_pending;

@@ -97,6 +97,23 @@ fetch_linux()
     dpkg-deb -f linux-source-6.1_*.deb Version >version
 }
 
+# Debian's own kernel, unpacked from what its boot loader loads.
+fetch_linux_image()
+{
+    image=$(apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p' | head -n 1)
+    [ -n "$image" ] || fail "the machine's mirrors name no kernel (linux-image-amd64)"
+    say "downloading Debian's $image (70 MB)"
+    logged ../log apt-get download "$image"
+    dpkg-deb -f ./*.deb Version >version
+    dpkg-deb --fsys-tarfile ./*.deb | tar -xO --wildcards './boot/vmlinuz-*' >vmlinuz
+    rm ./*.deb
+    offset=$(LC_ALL=C grep -abo -m 1 "$(printf '\375')7zXZ" vmlinuz | head -n 1 | cut -d: -f1)
+    # What follows the kernel in the file is not part of it: xz says so, having unpacked all.
+    tail -c +$((offset + 1)) vmlinuz | xz -dc >vmlinux 2>/dev/null || :
+    rm vmlinuz
+    [ "$(head -c 4 vmlinux)" = "$(printf '\177ELF')" ] || fail "$image holds no kernel that can be unpacked"
+}
+
 # binary PACKAGE: the newest of the release's binary package.
 binary()
 {
@@ -139,9 +156,9 @@ fetch()
 
 package=$1
 case $package in
-linux)
+linux | linux-image)
     suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
-    kind=source-linux
+    kind=source-$package
     ;;
 *)
     release=${2:-$XRW_XEN_RELEASE}
