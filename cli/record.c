@@ -50,6 +50,9 @@ static const char usage_text[] =
     "  --guest-memory MIB     2 to 3072 (default 64)\n"
     "  --platform pc|xen      a PC with serial port, PIC and PIT (the default); or like a fork of\n"
     "                         a Xen domain: local APIC, few hypercalls, memory page by page\n"
+    "  --cpu-of RECORDING     answer CPUID as it was answered there\n"
+    "  --undefined-flags host|bochs\n"
+    "                         whose flags to imitate where the architecture leaves them undefined\n"
     "  --console FILE         what the guest prints, on port 0xe9 too; -: standard output\n"
     "\n"
     "when to stop (at the first that holds; also when the guest ends, and at Ctrl-C)\n"
@@ -232,6 +235,8 @@ static const struct option long_options[] = {
     {"guest-memory", required_argument, NULL, OPT_MACHINE},
     {"platform", required_argument, NULL, OPT_MACHINE},
     {"console", required_argument, NULL, OPT_MACHINE},
+    {"cpu-of", required_argument, NULL, OPT_MACHINE},
+    {"undefined-flags", required_argument, NULL, OPT_MACHINE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };

@@ -37,6 +37,14 @@ static int set_platform(struct record_machine *m, const char *value)
     return xrw_cli_usage("record", "--platform takes pc or xen, not %s", value);
 }
 
+static int set_flags(struct record_machine *m, const char *value)
+{
+    m->machine.bochs_flags = !strcmp(value, "bochs");
+    if (m->machine.bochs_flags || !strcmp(value, "host"))
+        return 0;
+    return xrw_cli_usage("record", "--undefined-flags takes host or bochs, not %s", value);
+}
+
 int record_machine_option(struct record_machine *m, const char *name, const char *value)
 {
     if (!strcmp(name, "source"))
@@ -46,10 +54,14 @@ int record_machine_option(struct record_machine *m, const char *name, const char
         return set_memory(m, value);
     if (!strcmp(name, "platform"))
         return set_platform(m, value);
+    if (!strcmp(name, "undefined-flags"))
+        return set_flags(m, value);
     if (!strcmp(name, "initrd"))
         m->machine.initrd = value;
     else if (!strcmp(name, "cmdline"))
         m->machine.cmdline = value;
+    else if (!strcmp(name, "cpu-of"))
+        m->machine.cpu_of = value;
     else
         m->machine.console = value;
     return 0;

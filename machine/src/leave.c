@@ -68,7 +68,11 @@ void fill_exit(struct xrw_machine *m, unsigned reason, uint64_t qualification)
 
     xrw_exit_set(exit, XRW_EXIT_reason, reason);
     xrw_exit_set(exit, XRW_EXIT_qualification, qualification);
-    xrw_exit_set(exit, XRW_EXIT_interruptibility, m->shadow);
+    /* An NMI whose delivery began blocks others; redelivery needs that undone. */
+    xrw_exit_set(
+        exit, XRW_EXIT_interruptibility,
+        m->shadow |
+            (m->delivering.valid && m->delivering.type == EVENT_NMI ? XRW_BLOCKED_BY_NMI : 0));
     xrw_exit_set(exit, XRW_EXIT_idt_info, m->delivering.valid ? event_info(&m->delivering) : 0);
     if (m->delivering.valid && m->delivering.has_error)
         xrw_exit_set(exit, XRW_EXIT_idt_error, m->delivering.error);

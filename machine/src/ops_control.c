@@ -198,10 +198,13 @@ void op_lmsw(struct xrw_machine *m, const struct insn *insn)
     require_kernel(m);
     value = source_read(m, insn, 2);
     if ((m->cr0 ^ value) & bits & m->controls.cr0_mask &
-        ~(m->cr0 & CR0_PE)) /* PE is never cleared */
+        ~(m->cr0 & CR0_PE)) { /* PE is never cleared */
+        if (insn->traits & INSN_MEMORY)
+            xrw_exit_set(&m->result->exit, XRW_EXIT_gla, operand_linear(m, insn));
         leave_exit_insn(m, XRW_VMX_CR_ACCESS,
                         CR_ACCESS(0, LMSW, 0) | value << 16 |
                             (insn->traits & INSN_MEMORY ? BIT(6) : 0));
+    }
     cr0_write(m, (m->cr0 & ~(bits & ~CR0_PE)) | (value & bits));
     done(m, insn);
 }

@@ -64,22 +64,23 @@ static void leaf_1(const struct xrw_platform *p, uint32_t out[4])
     feature_leaf(1, 0, out);
     out[EAX] = 0x000306c3;
     out[EBX] = 0x00010800; /* CLFLUSH of 64 bytes, one logical processor */
-    if (reg(p, XRW_REG_cr4) & CR4_OSXSAVE)
-        out[ECX] |= LEAF_1_ECX_OSXSAVE;
     if (p->xen)
         out[ECX] |= LEAF_1_ECX_HYPERVISOR;
     else
         out[EDX] &= ~LEAF_1_EDX_APIC;
 }
 
+static uint32_t xsave_bytes(uint64_t components)
+{
+    return LEGACY_XSAVE_BYTES + (components & XCR0_YMM ? YMM_BYTES : 0);
+}
+
 static void leaf_d(const struct xrw_platform *p, uint32_t subleaf, uint32_t out[4])
 {
-    uint32_t area = LEGACY_XSAVE_BYTES + (p->cpu.xcr0_valid & XCR0_YMM ? YMM_BYTES : 0);
-
     switch (subleaf) {
     case 0:
         out[EAX] = (uint32_t)p->cpu.xcr0_valid;
-        out[EBX] = out[ECX] = area;
+        out[ECX] = xsave_bytes(p->cpu.xcr0_valid);
         break;
     case 1:
         feature_leaf(0xd, 1, out);
@@ -167,17 +168,43 @@ static void xen_leaf(uint32_t leaf, uint32_t out[4])
     }
 }
 
+static bool given_leaf(const struct xrw_platform *p, uint32_t leaf, uint32_t subleaf,
+                       uint32_t out[4])
+{
+    for (size_t i = 0; i < p->cpuid_count; i++)
+        if (p->cpuid[i].leaf == leaf && p->cpuid[i].subleaf == subleaf) {
+            memcpy(out, p->cpuid[i].out, sizeof p->cpuid[i].out);
+            return true;
+        }
+    return false;
+}
+
+/* What depends on how the guest has set up its CPU. */
+static void follow_guest(const struct xrw_platform *p, uint32_t leaf, uint32_t subleaf,
+                         uint32_t out[4])
+{
+    if (leaf == 1) {
+        out[ECX] &= ~LEAF_1_ECX_OSXSAVE;
+        out[ECX] |= reg(p, XRW_REG_cr4) & CR4_OSXSAVE ? LEAF_1_ECX_OSXSAVE : 0;
+    }
+    if (leaf == 0xd && subleaf == 0)
+        out[EBX] = xsave_bytes(p->xcr0);
+}
+
 void platform_cpuid(void *ctx, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
     const struct xrw_platform *p = ctx;
 
     memset(out, 0, 4 * sizeof *out);
-    if (leaf >= 0x80000000)
+    if (given_leaf(p, leaf, subleaf, out))
+        ;
+    else if (leaf >= 0x80000000)
         extended_leaf(p, leaf, out);
     else if (p->xen && leaf >= XEN_BASE && leaf <= XEN_LAST)
         xen_leaf(leaf, out);
     else
         basic_leaf(p, leaf, subleaf, out);
+    follow_guest(p, leaf, subleaf, out);
 }
 
 static uint64_t tsc(void *ctx, uint64_t count)

@@ -32,6 +32,9 @@ static int change_paging(struct xrw_platform *p, uint64_t value)
             return -EINVAL;
         set_reg(p, XRW_REG_efer, efer | EFER_LMA);
     }
+    if (on &&
+        !was_on) /* Xen looks there for the entries of PAE paging, whether it is used or not */
+        (void)touch_page(p, reg(p, XRW_REG_cr3), false);
     if (was_on && !on) {
         if (efer & EFER_LMA && reg(p, XRW_REG_cs_attr) & CS_LONG)
             return -EINVAL;
@@ -152,7 +155,9 @@ int handle_xsetbv(struct xrw_platform *p, const struct xrw_exit *exit, struct xr
     (void)err;
     if (index || reg(p, XRW_REG_ss_attr) >> 5 & 3 || xrw_machine_set_xcr0(p->machine, value))
         raise_exception(p, VECTOR_GP, true, 0);
-    else
+    else {
+        p->xcr0 = value;
         skip_instruction(p, exit);
+    }
     return 0;
 }

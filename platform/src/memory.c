@@ -39,8 +39,7 @@ static int allow(struct xrw_platform *p, xrw_gfn gfn, unsigned ept, struct xrw_e
     return rc ? xrw_error_set(err, rc, "out of memory") : 0;
 }
 
-/* What the hypervisor itself touches is there for the guest as well, with no exit. */
-static int touch(struct xrw_platform *p, xrw_gpa gpa, bool write)
+int touch_page(struct xrw_platform *p, xrw_gpa gpa, bool write)
 {
     xrw_gfn gfn = gpa / XRW_PAGE_BYTES;
     unsigned ept = write ? XRW_EPT_ALL : XRW_EPT_READ | XRW_EPT_EXECUTE;
@@ -55,7 +54,7 @@ static int touch(struct xrw_platform *p, xrw_gpa gpa, bool write)
 static int read_table(void *ctx, xrw_gpa gpa, void *buf, size_t bytes)
 {
     struct xrw_platform *p = ctx;
-    int rc = touch(p, gpa, true); /* accessed bits: Xen takes a page table as its own */
+    int rc = touch_page(p, gpa, true); /* accessed bits: Xen takes a page table as its own */
 
     return rc ? rc : xrw_machine_read(p->machine, gpa, buf, bytes);
 }
@@ -85,7 +84,7 @@ int read_linear(struct xrw_platform *p, xrw_gva gva, void *buf, size_t bytes)
         int rc = translate(p, gva, &gpa);
 
         if (!rc)
-            rc = touch(p, gpa, false);
+            rc = touch_page(p, gpa, false);
         if (!rc)
             rc = xrw_machine_read(p->machine, gpa, to, part);
         if (rc)
@@ -107,7 +106,7 @@ int write_linear(struct xrw_platform *p, xrw_gva gva, const void *buf, size_t by
         int rc = translate(p, gva, &gpa);
 
         if (!rc)
-            rc = touch(p, gpa, true);
+            rc = touch_page(p, gpa, true);
         if (!rc)
             rc = xrw_machine_write(p->machine, gpa, from, part);
         if (rc)

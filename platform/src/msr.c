@@ -67,7 +67,7 @@ static const struct {
     {PLATFORM_ID, 0, false},       {APIC_BASE, APIC_BASE_VALUE, true},
     {FEATURE_CONTROL, 1, false},   {TSC_ADJUST, 0, true},
     {MICROCODE, 0, true},          {MTRR_CAP, 0x508, false},
-    {MCG_CAP, 0, false},           {MCG_STATUS, 0, true},
+    {MCG_CAP, 0x1000c02, false},   {MCG_STATUS, 0, true},
     {MISC_ENABLE, 0x800001, true}, {DEBUG_CONTROL, 0, true},
 };
 

@@ -11,14 +11,32 @@
 #include <string.h>
 
 #define CR8_SHIFT 4
+#define DR6_BS (UINT64_C(1) << 14)
+#define EVENT_TYPE(info) ((info) >> 8 & 7)
+#define EVENT_SOFTWARE 4u /* INT n; the types above are INT1, INT3 and INTO */
 #define TIMER_IRQ 0u
 #define SLICE (UINT64_C(16) << 20) /* instructions, before the caller is asked again */
 
 /* ---- what handlers do ------------------------------------------------------- */
 
+/* Xen raises the exception of a single step itself; else the machine has it pending. */
+static void step_as_xen(struct xrw_platform *p)
+{
+    set_reg(p, XRW_REG_rflags, reg(p, XRW_REG_rflags) | RFLAGS_TF);
+    set_reg(p, XRW_REG_dr6, reg(p, XRW_REG_dr6) | DR6_BS);
+    raise_exception(p, VECTOR_DB, false, 0);
+}
+
 void skip_instruction(struct xrw_platform *p, const struct xrw_exit *exit)
 {
+    uint64_t rflags = reg(p, XRW_REG_rflags);
+    bool steps = p->xen && rflags & RFLAGS_TF;
+
+    if (steps)
+        set_reg(p, XRW_REG_rflags, rflags & ~RFLAGS_TF);
     xrw_machine_skip(p->machine, (unsigned)exit->field[XRW_EXIT_insn_len]);
+    if (steps)
+        step_as_xen(p);
 }
 
 void raise_exception(struct xrw_platform *p, unsigned vector, bool has_error, uint32_t error)
@@ -51,6 +69,13 @@ static int handle_skip(struct xrw_platform *p, const struct xrw_exit *exit, stru
 {
     (void)err;
     skip_instruction(p, exit);
+    return 0;
+}
+
+/* Xen runs another vCPU for a while; the instruction comes again, as the first of a new loop. */
+static int handle_pause(struct xrw_platform *p, const struct xrw_exit *exit, struct xrw_error *err)
+{
+    (void)p, (void)exit, (void)err;
     return 0;
 }
 
@@ -165,7 +190,7 @@ static exit_handler *const handlers[] = {
     [XRW_VMX_MSR_WRITE] = handle_wrmsr,
     [XRW_VMX_MWAIT] = handle_undefined,
     [XRW_VMX_MONITOR] = handle_undefined,
-    [XRW_VMX_PAUSE] = handle_skip,
+    [XRW_VMX_PAUSE] = handle_pause,
     [XRW_VMX_TPR_BELOW_THRESHOLD] = handle_host,
     [XRW_VMX_APIC_ACCESS] = handle_apic_access,
     [XRW_VMX_EPT_VIOLATION] = handle_ept,
@@ -182,8 +207,10 @@ static void deliver_again(struct xrw_platform *p, const struct xrw_exit *exit)
 {
     uint32_t info = (uint32_t)exit->field[XRW_EXIT_idt_info];
 
+    /* What an instruction asked for, the instruction asks for again. */
     if (!exit->field_known[XRW_EXIT_idt_info] || !(info & EVENT_VALID) ||
-        p->next.info & EVENT_VALID || xrw_exit_basic_reason(exit) == XRW_VMX_TASK_SWITCH)
+        EVENT_TYPE(info) >= EVENT_SOFTWARE || p->next.info & EVENT_VALID ||
+        xrw_exit_basic_reason(exit) == XRW_VMX_TASK_SWITCH)
         return;
     p->next = (struct injection){.info = info & (EVENT_VALID | EVENT_HAS_ERROR | 0x7ff),
                                  .error = (uint32_t)exit->field[XRW_EXIT_idt_error],
@@ -357,10 +384,41 @@ static void make_timer_exit(struct xrw_platform *p, struct xrw_exit *exit)
     xrw_machine_registers(p->machine, &exit->before);
 }
 
+static void forget(struct xrw_exit *exit, enum xrw_exit_field field)
+{
+    exit->field[field] = 0;
+    exit->field_known[field] = false;
+}
+
+/* What the reason does not define is not known; so is an event that was not. */
+static void forget_undefined(struct xrw_exit *exit)
+{
+    unsigned fields;
+
+    if (!(exit->field[XRW_EXIT_intr_info] & EVENT_VALID)) {
+        forget(exit, XRW_EXIT_intr_info);
+        forget(exit, XRW_EXIT_intr_error);
+    }
+    if (!(exit->field[XRW_EXIT_idt_info] & EVENT_VALID)) {
+        forget(exit, XRW_EXIT_idt_info);
+        forget(exit, XRW_EXIT_idt_error);
+    }
+    fields = xrw_vmx_defined_fields(
+        xrw_exit_basic_reason(exit), exit->field[XRW_EXIT_qualification],
+        (uint32_t)exit->field[XRW_EXIT_intr_info], (uint32_t)exit->field[XRW_EXIT_idt_info]);
+    if (!(fields & XRW_VMX_HAS_QUALIFICATION))
+        forget(exit, XRW_EXIT_qualification);
+    if (!(fields & XRW_VMX_HAS_LINEAR))
+        forget(exit, XRW_EXIT_gla);
+    if (xrw_exit_basic_reason(exit) != XRW_VMX_EPT_VIOLATION)
+        forget(exit, XRW_EXIT_gpa);
+}
+
 static void complete_exit(struct xrw_platform *p, struct xrw_exit *exit)
 {
     exit->vcpu = 0;
     exit->has_after = false;
+    forget_undefined(exit);
     xrw_exit_set(exit, XRW_EXIT_tsc, xrw_platform_time_ns(p));
     xrw_exit_set(exit, XRW_EXIT_entry_intr_info, p->current.info);
     if (p->current.info & EVENT_HAS_ERROR)
@@ -499,13 +557,16 @@ int xrw_platform_create(const struct xrw_platform_config *config, struct xrw_pla
     if (!p)
         return xrw_error_set(err, -ENOMEM, "out of memory");
     p->xen = config->xen;
-    p->lazy = config->lazy;
+    p->cpuid = config->cpuid;
+    p->cpuid_count = config->cpuid_count;
+    p->xcr0 = 1;
     p->console = config->console;
     p->console_ctx = config->ctx;
     lapic_init(&p->lapic, p->apic_page);
     pic_init(&p->pic);
     pit_init(&p->pit);
     platform_cpu(p);
+    p->cpu.profile = config->profile;
     set_controls(p);
     rc = allocate(p, config);
     rc = rc ? xrw_error_set(err, rc, "out of memory") : create_machine(p, config, err);

@@ -41,7 +41,10 @@ struct xrw_platform {
     struct xrw_machine *machine;
     struct xrw_machine_controls controls;
     struct xrw_machine_cpu cpu;
-    bool xen, lazy;
+    bool xen;
+    const struct xrw_platform_cpuid *cpuid;
+    size_t cpuid_count;
+    uint64_t xcr0;
     void (*console)(void *ctx, const char *text, size_t bytes);
     void *console_ctx;
 
@@ -109,6 +112,9 @@ int set_efer(struct xrw_platform *p, uint64_t value);
  * nothing there. */
 int read_linear(struct xrw_platform *p, xrw_gva gva, void *buf, size_t bytes);
 int write_linear(struct xrw_platform *p, xrw_gva gva, const void *buf, size_t bytes);
+/* What the hypervisor itself touches is there for the guest as well, with no exit.  -EFAULT: no
+ * RAM. */
+int touch_page(struct xrw_platform *p, xrw_gpa gpa, bool write);
 int platform_page(void *ctx, xrw_gfn gfn, uint8_t *content, unsigned *ept);
 
 /* hypercall.c: fill the page that an MSR names. */

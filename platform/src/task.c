@@ -12,7 +12,6 @@
 enum source { CALL, IRET, JMP, GATE };
 
 #define CR0_TS (UINT64_C(1) << 3)
-#define CR0_PG (UINT64_C(1) << 31)
 #define RFLAGS_FIXED 2u
 #define RFLAGS_NT (UINT64_C(1) << 14)
 #define RFLAGS_VM (UINT64_C(1) << 17)
@@ -111,8 +110,7 @@ static int load_registers(struct xrw_platform *p, const struct tss32 *tss, uint6
 {
     int rc = 0;
 
-    if (reg(p, XRW_REG_cr0) & CR0_PG)
-        set_reg(p, XRW_REG_cr3, tss->cr3);
+    set_reg(p, XRW_REG_cr3, tss->cr3);
     set_reg(p, XRW_REG_rip, tss->eip);
     set_reg(p, XRW_REG_rflags, rflags | RFLAGS_FIXED);
     for (unsigned i = 0; i < 8; i++)

@@ -36,6 +36,8 @@ struct context {
 
 struct machine_source {
     const struct xrw_record_options *options;
+    struct xrw_platform_cpuid *cpuid;
+    size_t cpuid_count;
     struct xrw_platform *platform;
     FILE *console;
     struct context context;
@@ -62,6 +64,49 @@ static int open_console(struct machine_source *s, struct xrw_error *err)
     return xrw_error_set(err, -errno, "%s: %s", path, strerror(errno));
 }
 
+/* ---- the CPU of a recording ---------------------------------------------------- */
+
+#define LEAVES_MAX 512u
+#define QUERY_MS 10000u
+
+static int add_leaf(void *ctx, int columns, const char *const *names, const char *const *values)
+{
+    struct machine_source *s = ctx;
+    struct xrw_platform_cpuid *leaf = &s->cpuid[s->cpuid_count];
+    uint32_t *const words[] = {&leaf->leaf,   &leaf->subleaf, &leaf->out[0],
+                               &leaf->out[1], &leaf->out[2],  &leaf->out[3]};
+
+    (void)names;
+    for (int i = 0; i < columns && i < 6; i++) {
+        if (!values[i])
+            return 0; /* an answer that is not known */
+        *words[i] = (uint32_t)strtoull(values[i], NULL, 10);
+    }
+    s->cpuid_count++;
+    return 0;
+}
+
+static int read_cpu(struct machine_source *s, struct xrw_error *err)
+{
+    struct xrw_store *store;
+    int rc;
+
+    if (!s->options->machine.cpu_of)
+        return 0;
+    s->cpuid = calloc(LEAVES_MAX, sizeof *s->cpuid);
+    if (!s->cpuid)
+        return xrw_error_set(err, -ENOMEM, "out of memory");
+    rc = xrw_store_open(&store, s->options->machine.cpu_of, err);
+    if (rc)
+        return rc;
+    rc = xrw_store_query(store,
+                         "SELECT leaf, subleaf, eax, ebx, ecx, edx FROM cpuid WHERE moved"
+                         " GROUP BY leaf, subleaf HAVING id = min(id)",
+                         LEAVES_MAX, QUERY_MS, add_leaf, s, err);
+    (void)xrw_store_close(store, NULL);
+    return rc;
+}
+
 static int start(void *ctx, struct xrw_run *run, struct xrw_error *err)
 {
     struct machine_source *s = ctx;
@@ -75,6 +120,11 @@ static int start(void *ctx, struct xrw_run *run, struct xrw_error *err)
                                          .ctx = s};
     int rc = open_console(s, err);
 
+    if (!rc)
+        rc = read_cpu(s, err);
+    config.cpuid = s->cpuid;
+    config.cpuid_count = s->cpuid_count;
+    config.profile = machine->bochs_flags ? XRW_PROFILE_BOCHS : XRW_PROFILE_HOST;
     config.console = s->console ? print : NULL;
     if (!rc)
         rc = xrw_platform_create(&config, &s->platform, err);
@@ -257,6 +307,9 @@ static int stop(void *ctx, struct xrw_error *err)
     s->console = NULL;
     xrw_platform_destroy(s->platform);
     s->platform = NULL;
+    free(s->cpuid);
+    s->cpuid = NULL;
+    s->cpuid_count = 0;
     return failed ? xrw_error_set(err, -EIO, "the guest's console could not be written") : 0;
 }
 

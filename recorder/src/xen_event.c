@@ -10,130 +10,8 @@
 #include <string.h>
 #include <xen/vm_event.h>
 
-/* What an exit reason says beside itself. */
-enum { QUALIFICATION = 1, LENGTH = 2, INFO = 4 };
-
-/*
- * Fields that are defined for a basic reason whatever its qualification; elsewhere they are not
- * known.  Source: Intel SDM, "Basic VM-Exit Information", "Information for VM Exits Due to
- * Instruction Execution".
- */
-static const uint8_t defined_fields[] = {
-    [XRW_VMX_SIPI] = QUALIFICATION,
-    [XRW_VMX_TASK_SWITCH] = QUALIFICATION,
-    [XRW_VMX_CPUID] = LENGTH,
-    [XRW_VMX_GETSEC] = LENGTH,
-    [XRW_VMX_HLT] = LENGTH,
-    [XRW_VMX_INVD] = LENGTH,
-    [XRW_VMX_INVLPG] = QUALIFICATION | LENGTH,
-    [XRW_VMX_RDPMC] = LENGTH,
-    [XRW_VMX_RDTSC] = LENGTH,
-    [17] = LENGTH, /* RSM */
-    [XRW_VMX_VMCALL] = LENGTH,
-    [XRW_VMX_VMCLEAR] = QUALIFICATION | LENGTH | INFO,
-    [20] = LENGTH, /* VMLAUNCH */
-    [XRW_VMX_VMPTRLD] = QUALIFICATION | LENGTH | INFO,
-    [XRW_VMX_VMPTRST] = QUALIFICATION | LENGTH | INFO,
-    [XRW_VMX_VMREAD] = QUALIFICATION | LENGTH | INFO,
-    [24] = LENGTH, /* VMRESUME */
-    [XRW_VMX_VMWRITE] = QUALIFICATION | LENGTH | INFO,
-    [26] = LENGTH, /* VMXOFF */
-    [XRW_VMX_VMXON] = QUALIFICATION | LENGTH | INFO,
-    [XRW_VMX_CR_ACCESS] = QUALIFICATION | LENGTH,
-    [XRW_VMX_DR_ACCESS] = QUALIFICATION | LENGTH,
-    [XRW_VMX_IO_INSTRUCTION] = QUALIFICATION | LENGTH,
-    [XRW_VMX_MSR_READ] = LENGTH,
-    [XRW_VMX_MSR_WRITE] = LENGTH,
-    [XRW_VMX_INVALID_GUEST_STATE] = QUALIFICATION,
-    [XRW_VMX_MSR_LOADING] = QUALIFICATION,
-    [XRW_VMX_MWAIT] = QUALIFICATION | LENGTH,
-    [XRW_VMX_MONITOR] = LENGTH,
-    [XRW_VMX_PAUSE] = LENGTH,
-    [XRW_VMX_APIC_ACCESS] = QUALIFICATION,
-    [XRW_VMX_EOI_INDUCED] = QUALIFICATION,
-    [XRW_VMX_GDTR_IDTR_ACCESS] = QUALIFICATION | LENGTH | INFO,
-    [XRW_VMX_LDTR_TR_ACCESS] = QUALIFICATION | LENGTH | INFO,
-    [XRW_VMX_EPT_VIOLATION] = QUALIFICATION,
-    [XRW_VMX_INVEPT] = QUALIFICATION | LENGTH | INFO,
-    [XRW_VMX_RDTSCP] = LENGTH,
-    [XRW_VMX_INVVPID] = QUALIFICATION | LENGTH | INFO,
-    [XRW_VMX_WBINVD] = LENGTH,
-    [XRW_VMX_XSETBV] = LENGTH,
-    [XRW_VMX_APIC_WRITE] = QUALIFICATION,
-    [XRW_VMX_RDRAND] = LENGTH | INFO,
-    [XRW_VMX_INVPCID] = QUALIFICATION | LENGTH | INFO,
-    [59] = LENGTH, /* VMFUNC */
-    [60] = LENGTH, /* ENCLS */
-    [XRW_VMX_RDSEED] = LENGTH | INFO,
-    [XRW_VMX_PML_FULL] = QUALIFICATION,
-    [XRW_VMX_XSAVES] = QUALIFICATION | LENGTH | INFO,
-    [XRW_VMX_XRSTORS] = QUALIFICATION | LENGTH | INFO,
-    [65] = LENGTH,        /* PCONFIG */
-    [66] = QUALIFICATION, /* SPP event */
-    [67] = LENGTH | INFO, /* UMWAIT */
-    [68] = LENGTH | INFO, /* TPAUSE */
-    [69] = LENGTH | INFO, /* LOADIWKEY */
-    [70] = LENGTH,        /* ENCLV */
-    [XRW_VMX_NOTIFY] = QUALIFICATION,
-    [XRW_VMX_RDMSR_IMM] = QUALIFICATION | LENGTH | INFO,
-    [XRW_VMX_WRMSRNS_IMM] = QUALIFICATION | LENGTH | INFO,
-};
-
 #define INFO_VALID (UINT32_C(1) << 31)
 #define INFO_HAS_ERROR (UINT32_C(1) << 11)
-#define INFO_VECTOR(info) ((info)&0xff)
-#define INFO_TYPE(info) ((info) >> 8 & 7)
-#define IO_STRING (1u << 4)
-#define EPT_HAS_LINEAR (1u << 7)
-#define CR_LMSW_MEMORY(qualification) (((qualification)&0x70) == 0x70)
-#define TASK_SWITCH_BY_GATE(qualification) (((qualification) >> 30 & 3) == 3)
-
-enum { VECTOR_DB = 1, VECTOR_PF = 14 };
-
-/* Whether an interruption information names an event that an instruction asked for: INT n, INT1,
- * INT3, INTO. */
-static bool is_software(uint32_t info)
-{
-    return info & INFO_VALID && INFO_TYPE(info) >= 4 && INFO_TYPE(info) <= 6;
-}
-
-static unsigned fields_of(const struct xrw_vmexit_vmx *vmx)
-{
-    unsigned reason = vmx->reason & 0xffff;
-    unsigned fields = reason < sizeof defined_fields ? defined_fields[reason] : 0;
-
-    switch (reason) {
-    case XRW_VMX_EXCEPTION_NMI:
-        if (INFO_VECTOR(vmx->intr_info) == VECTOR_DB || INFO_VECTOR(vmx->intr_info) == VECTOR_PF)
-            fields |= QUALIFICATION;
-        return is_software(vmx->intr_info) ? fields | LENGTH : fields;
-    case XRW_VMX_TASK_SWITCH:
-        if (!TASK_SWITCH_BY_GATE(vmx->qualification))
-            fields |= LENGTH;
-        break;
-    case XRW_VMX_IO_INSTRUCTION:
-        return vmx->qualification & IO_STRING ? fields | INFO : fields;
-    default:
-        break;
-    }
-    /* Met while delivering an event that an instruction asked for. */
-    return is_software(vmx->idt_vectoring_info) ? fields | LENGTH : fields;
-}
-
-/* Whether the guest-linear address is defined. */
-static bool has_linear(const struct xrw_vmexit_vmx *vmx)
-{
-    switch (vmx->reason & 0xffff) {
-    case XRW_VMX_EPT_VIOLATION:
-        return vmx->qualification & EPT_HAS_LINEAR;
-    case XRW_VMX_IO_INSTRUCTION:
-        return vmx->qualification & IO_STRING;
-    case XRW_VMX_CR_ACCESS:
-        return CR_LMSW_MEMORY(vmx->qualification);
-    default:
-        return false;
-    }
-}
 
 static void set_interruption(struct xrw_exit *exit, enum xrw_exit_field info_field, uint32_t info,
                              enum xrw_exit_field error_field, uint32_t error)
@@ -149,27 +27,29 @@ static void set_reason(struct xrw_exit *exit, uint64_t reason, uint64_t qualific
                        unsigned fields)
 {
     xrw_exit_set(exit, XRW_EXIT_reason, reason);
-    if (fields & QUALIFICATION)
+    if (fields & XRW_VMX_HAS_QUALIFICATION)
         xrw_exit_set(exit, XRW_EXIT_qualification, qualification);
 }
 
 static void set_fields(struct xrw_exit *exit, const struct xrw_vmexit_vmx *vmx)
 {
-    unsigned reason = vmx->reason & 0xffff, fields = fields_of(vmx);
+    unsigned reason = vmx->reason & 0xffff;
+    unsigned fields =
+        xrw_vmx_defined_fields(reason, vmx->qualification, vmx->intr_info, vmx->idt_vectoring_info);
 
     set_reason(exit, vmx->reason, vmx->qualification, fields);
     if (reason == XRW_VMX_EPT_VIOLATION || reason == XRW_VMX_EPT_MISCONFIG)
         xrw_exit_set(exit, XRW_EXIT_gpa, vmx->guest_physical);
-    if (has_linear(vmx))
+    if (fields & XRW_VMX_HAS_LINEAR)
         xrw_exit_set(exit, XRW_EXIT_gla, vmx->guest_linear);
     if (reason == XRW_VMX_EXCEPTION_NMI || reason == XRW_VMX_EXTERNAL_INTERRUPT)
         set_interruption(exit, XRW_EXIT_intr_info, vmx->intr_info, XRW_EXIT_intr_error,
                          vmx->intr_error);
     set_interruption(exit, XRW_EXIT_idt_info, vmx->idt_vectoring_info, XRW_EXIT_idt_error,
                      vmx->idt_vectoring_error);
-    if (fields & LENGTH)
+    if (fields & XRW_VMX_HAS_LENGTH)
         xrw_exit_set(exit, XRW_EXIT_insn_len, vmx->instruction_length);
-    if (fields & INFO)
+    if (fields & XRW_VMX_HAS_INFO)
         xrw_exit_set(exit, XRW_EXIT_insn_info, vmx->instruction_info);
     xrw_exit_set(exit, XRW_EXIT_interruptibility, vmx->interruptibility);
     xrw_exit_set(exit, XRW_EXIT_tsc, vmx->tsc);
@@ -307,7 +187,7 @@ static void decode_stock(const uint8_t *request, struct xrw_exit *exit)
     memcpy(&stock, request + XRW_REQUEST_UNION_OFFSET, sizeof stock);
     reason = stock.reason & 0xffff;
     set_reason(exit, stock.reason, stock.qualification,
-               reason < sizeof defined_fields ? defined_fields[reason] : 0);
+               xrw_vmx_defined_fields(reason, stock.qualification, 0, 0));
 }
 
 int xen_event_decode(const uint8_t *request, size_t bytes, struct xrw_exit *exit, bool *held,

@@ -56,6 +56,16 @@ class Recording(unittest.TestCase):
         done = record("console.db", "--platform", "xen", "--guest-memory", "4", "--console", "-", "--quiet")
         self.assertEqual((done.returncode, done.stdout), (0, "tour\n"))
 
+    def test_cpu_of_a_recording(self):
+        with sqlite3.connect(path("other-cpu.db")) as db:
+            with sqlite3.connect(recorded()) as source:
+                source.backup(db)
+            leaf = db.execute("SELECT id FROM cpuid WHERE leaf = 0x80000008").fetchone()[0]
+            db.execute("UPDATE exit SET after_rax = 0x3024 WHERE id = ?", (leaf,))
+        done = record("as-there.db", "--platform", "xen", "--guest-memory", "4", "--cpu-of", path("other-cpu.db"), "--undefined-flags", "bochs")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(select(path("as-there.db"), "SELECT eax FROM cpuid WHERE leaf = 0x80000008"), [(0x3024,)])
+
     def test_limits(self):
         done = record("ten.db", "--guest-memory", "4", "--exits", "10", "--json")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -103,6 +103,20 @@ int xrw_vmx_reason_by_name(const char *name);
  */
 size_t xrw_vmx_describe(const struct xrw_exit *exit, char *text, size_t bytes);
 
+/* Fields that an exit may define. */
+#define XRW_VMX_HAS_QUALIFICATION 1u
+#define XRW_VMX_HAS_LENGTH 2u /* VM-exit instruction length */
+#define XRW_VMX_HAS_INFO 4u   /* VM-exit instruction information */
+#define XRW_VMX_HAS_LINEAR 8u /* guest-linear address */
+
+/*
+ * Which of these an exit with that basic reason, qualification and interruption informations (0:
+ * none) defines; the others hold anything.  Source: Intel SDM, "Basic VM-Exit Information",
+ * "Information for VM Exits Due to Instruction Execution".
+ */
+unsigned xrw_vmx_defined_fields(unsigned reason, uint64_t qualification, uint32_t intr_info,
+                                uint32_t idt_info);
+
 /*
  * Whether this exit is the host's business, not the guest's: external interrupt, NMI or machine
  * check for the host, SMI, INIT, preemption timer, interrupt or NMI window.  Such exits fall at no

@@ -35,6 +35,11 @@ extern "C" {
 /* Writing a byte to this port ends the guest. */
 #define XRW_PLATFORM_EXIT_PORT 0xf4u
 
+/* What CPUID answers for a leaf and subleaf: EAX, EBX, ECX, EDX. */
+struct xrw_platform_cpuid {
+    uint32_t leaf, subleaf, out[4];
+};
+
 /* Texts and callbacks belong to the caller, and may be NULL but for kernel. */
 struct xrw_platform_config {
     const char *kernel; /* ELF for x86-64: one with a PVH entry note is entered there, in 32-bit
@@ -47,6 +52,11 @@ struct xrw_platform_config {
                 */
     bool lazy; /* memory comes page by page as a fork's does: the first read or fetch, and the first
                   write, of a page is an EPT violation */
+    /* Answers that take the place of the platform's own; the bits of OSXSAVE and the size of the
+     * XSAVE area follow the guest all the same.  Belong to the caller, as long as the platform. */
+    const struct xrw_platform_cpuid *cpuid;
+    size_t cpuid_count;
+    enum xrw_machine_profile profile; /* whose undefined flags are imitated */
     void (*console)(void *ctx, const char *text, size_t bytes); /* what the guest writes to its
                                                                    serial and console ports */
     void *ctx;

@@ -50,6 +50,8 @@ struct xrw_record_machine {
     const char *initrd, *cmdline;
     uint64_t memory_bytes; /* 2 MiB to 3 GiB */
     bool xen;              /* like a fork of a Xen domain, else like a PC: see xrw/platform.h */
+    const char *cpu_of;    /* recording whose CPUID answers the guest gets; NULL: a CPU of its own */
+    bool bochs_flags;      /* undefined flags as Bochs has them, else as the host's CPU */
     const char *console;   /* file for what the guest prints; "-": standard output */
 };
 

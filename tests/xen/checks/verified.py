@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""verified.py XENREWIND RECORDING EXACT ARRIVED: re-execute a recording made on real Xen.
+
+At least EXACT percent of its gaps are exact, undefined flags aside, and ARRIVED percent arrive at the next
+exit with equal general registers.  Every gap that is not exact has a cause."""
+import json
+import subprocess
+import sys
+
+program, recording, exact, arrived = sys.argv[1:]
+done = subprocess.run([program, "verify", "--json", "--no-gaps", recording], capture_output=True, text=True, check=False)
+if not done.stdout:
+    sys.exit(done.stderr)
+result = json.loads(done.stdout)
+for gap in result["differences"]:
+    print(f"gap {gap['exit']}: {gap['verdict']}, {gap['instructions']} instructions, {gap['cause']}: {gap['detail']}")
+gaps, verdicts = result["gaps"], result["verdicts"]
+good = verdicts["exact"] + verdicts["flags"]
+there = good + verdicts["arrived"]
+print(
+    f"{gaps} gaps, {result['instructions']} instructions in {result['seconds']:.1f} s: "
+    f"{100 * good / gaps:.2f} % exact ({verdicts['flags']} with other undefined flags), {100 * there / gaps:.2f} % arrive; "
+    f"in {result['hypervisor_wrote']} the hypervisor wrote memory as well"
+)
+unexplained = [gap["exit"] for gap in result["differences"] if gap["cause"] == "unknown"]
+if 100 * good < float(exact) * gaps or 100 * there < float(arrived) * gaps:
+    sys.exit("fewer than asked for")
+if unexplained:
+    sys.exit(f"no cause is known for gaps {unexplained}")
