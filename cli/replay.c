@@ -34,8 +34,27 @@ struct replay {
     uint64_t run;
 };
 
-static int serve_socket(struct xrw_gdb_target *target, const struct replay *replay, int signals,
-                        struct xrw_error *err)
+/* The symbol file of the recording, if there is one that can be used. */
+static void find_symbols(const struct replay *replay, struct xrw_store *store, char path[PATH_MAX])
+{
+    char named[1024];
+
+    if (xrw_store_get_meta(store, "symbol_file", named, sizeof named) ||
+        !xrw_symbol_file(replay->path, named, path))
+        path[0] = '\0';
+}
+
+/* gdb is served without it, too.  Only who connects from elsewhere has to read it through here. */
+static void use_symbols(struct xrw_gdb_target *target, const char *path, bool from_elsewhere)
+{
+    struct xrw_error err;
+
+    if (*path && xrw_gdb_target_set_symbols(target, path, from_elsewhere, &err))
+        (void)fprintf(stderr, "xenrewind: note: without symbols: %s\n", err.text);
+}
+
+static int serve_socket(struct xrw_gdb_target *target, const struct replay *replay,
+                        const char *symbols, int signals, struct xrw_error *err)
 {
     struct xrw_listener listener;
     int ret = xrw_listen(replay->listen, &listener, err);
@@ -50,41 +69,35 @@ static int serve_socket(struct xrw_gdb_target *target, const struct replay *repl
     (void)printf("%s: listening at %s\n  gdb -ex 'target remote %s'\nCtrl-C ends it.\n",
                  replay->path, listener.name, listener.name);
     (void)fflush(stdout);
+    use_symbols(target, symbols, listener.open_to_others);
     ret = xrw_serve_listener(target, &listener, signals, err);
     xrw_listener_close(&listener);
     return ret;
 }
 
-/* The symbol file of the recording, if there is one that can be used: gdb is served without, too.
- */
-static void find_symbols(const struct replay *replay, struct xrw_store *store, char path[PATH_MAX])
+static int serve_stdio(struct xrw_gdb_target *target, const char *symbols, int signals,
+                       struct xrw_error *err)
 {
-    char named[1024];
-
-    if (xrw_store_get_meta(store, "symbol_file", named, sizeof named) ||
-        !xrw_symbol_file(replay->path, named, path))
-        path[0] = '\0';
+    use_symbols(target, symbols, false);
+    return xrw_serve_stdio(target, signals, err);
 }
 
 static int serve(const struct replay *replay, struct xrw_error *err)
 {
-    char symbols[PATH_MAX];
-
     struct xrw_gdb_target *target = NULL;
     struct xrw_store *store;
+    char symbols[PATH_MAX];
     int signals = -1, ret = xrw_store_open(&store, replay->path, err);
 
     if (ret)
         return ret;
-    ret = xrw_gdb_target_create(store, replay->run, &target, err);
     find_symbols(replay, store, symbols);
-    if (!ret && *symbols)
-        (void)xrw_gdb_target_set_symbols(target, symbols, err);
+    ret = xrw_gdb_target_create(store, replay->run, &target, err);
     if (!ret)
         ret = xrw_serve_signals(!replay->stdio, &signals, err);
     if (!ret)
-        ret = replay->stdio ? xrw_serve_stdio(target, signals, err)
-                            : serve_socket(target, replay, signals, err);
+        ret = replay->stdio ? serve_stdio(target, symbols, signals, err)
+                            : serve_socket(target, replay, symbols, signals, err);
     xrw_gdb_target_destroy(target);
     (void)xrw_store_close(store, NULL);
     return ret;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int xrw_gdb_target_set_symbols(struct xrw_gdb_target *target, const char *path,
+int xrw_gdb_target_set_symbols(struct xrw_gdb_target *target, const char *path, bool serve,
                                struct xrw_error *err)
 {
     char *absolute = realpath(path, NULL);
@@ -26,6 +26,7 @@ int xrw_gdb_target_set_symbols(struct xrw_gdb_target *target, const char *path,
     free(target->symbol_path);
     target->symbols = elf;
     target->symbol_path = absolute;
+    target->serves_symbols = serve;
     return 0;
 }
 

@@ -461,7 +461,13 @@ void xrw_gdb_target_destroy(struct xrw_gdb_target *target)
 
 void xrw_gdb_target_config(struct xrw_gdb_target *target, struct gdbstub_config *config)
 {
-    config->ops = &operations;
+    target->ops = operations;
+    if (!target->serves_symbols) {
+        target->ops.open_file = NULL;
+        target->ops.read_file = NULL;
+        target->ops.close_file = NULL;
+    }
+    config->ops = &target->ops;
     config->ctx = target;
     config->description = &target->registers.description;
     config->commands = xrw_monitor_commands;

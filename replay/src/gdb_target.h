@@ -21,6 +21,7 @@ struct xrw_checkpoint {
 };
 
 struct xrw_gdb_target {
+    struct gdbstub_target_ops ops;
     struct xrw_store *store;
     struct xrw_timeline *timeline;
     struct xrw_memory *memory;
@@ -39,6 +40,7 @@ struct xrw_gdb_target {
 
     struct xrw_elf *symbols; /* NULL: none */
     char *symbol_path;       /* absolute */
+    bool serves_symbols;     /* to who cannot open it there */
     bool kaslr_sought;       /* then the result, and why it is none */
     int kaslr_result;
     struct xrw_kaslr kaslr;

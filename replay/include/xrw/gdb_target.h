@@ -7,6 +7,7 @@
 #include "xrw/error.h"
 #include "xrw/store.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -24,11 +25,12 @@ int xrw_gdb_target_create(struct xrw_store *store, uint64_t run, struct xrw_gdb_
 void xrw_gdb_target_destroy(struct xrw_gdb_target *target);
 
 /*
- * Name the guest's symbol file, which gdb is then told of, may read, and is told the place of.
- * Returns 0; -ENOENT, -ENOEXEC or another negative errno if it is no readable ELF file: then
- * nothing has changed.
+ * Name the guest's symbol file, which gdb is then told of, and is told the place of.  serve: gdb
+ * may read it from here, and will, however long that takes; else it opens the file itself.  To be
+ * called before xrw_gdb_target_config(). Returns 0; -ENOENT, -ENOEXEC or another negative errno if
+ * it is no readable ELF file: then nothing has changed.
  */
-int xrw_gdb_target_set_symbols(struct xrw_gdb_target *target, const char *path,
+int xrw_gdb_target_set_symbols(struct xrw_gdb_target *target, const char *path, bool serve,
                                struct xrw_error *err);
 
 /* Fill in all of an engine's configuration but the output; valid as long as the target. */
