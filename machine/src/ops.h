@@ -9,14 +9,26 @@
 
 /* Calls in tail position become jumps only with optimisation; without it a block is run as nested
  * calls, and blocks do not chain. */
-#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
 #define TAIL_CALLS 1
 #else
 #define TAIL_CALLS 0
 #endif
 
-/* On to the next instruction of the block; the last thing an operation does. */
+/* On to the next instruction of the block; the last thing an operation does.  It must be a jump:
+ * what is left on the host's stack here stays there for as long as blocks follow each other. */
 #define NEXT(m, insn) (insn)[1].op((m), (insn) + 1)
+
+/* For an operation with variables whose addresses are taken: its body is a function apart, so that
+ * going on stays a jump. */
+#define OPERATION_APART(name)                                                                      \
+    static void do_##name(struct xrw_machine *m, const struct insn *insn) NOINLINE;                \
+    void op_##name(struct xrw_machine *m, const struct insn *insn)                                 \
+    {                                                                                              \
+        do_##name(m, insn);                                                                        \
+        NEXT(m, insn);                                                                             \
+    }                                                                                              \
+    static void do_##name(struct xrw_machine *m, const struct insn *insn)
 
 static inline uint64_t *reg64(struct xrw_machine *m, uint16_t offset)
 {
@@ -205,8 +217,9 @@ static inline void require_kernel(struct xrw_machine *m)
 #define OPERATIONS(X)                                                                              \
     /* ops_native.c */                                                                             \
     X(native)                                                                                      \
-    X(native_read) X(native_write) X(native_modify) X(native_any) X(unhandled) X(undefined)        \
-        X(not_available) X(too_long) X(nop) X(touch) X(leave_block) /* ops_move.c */               \
+    X(native_read)                                                                                 \
+    X(native_write) X(native_modify) X(native_any) X(unhandled) X(undefined) X(not_available)      \
+        X(too_long) X(nop) X(touch) X(leave_block) /* ops_move.c */                                \
         X(mov_rr4) X(mov_rr8) X(mov_ri4) X(mov_ri8) X(load1) X(load2) X(load4) X(load8) X(store1)  \
             X(store2) X(store4) X(store8) X(store_imm) X(lea4) X(lea8) X(lea) X(movzx1)            \
                 X(movzx2) /* ops_flow.c */                                                         \

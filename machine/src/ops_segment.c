@@ -246,7 +246,7 @@ static uint16_t begin_look(struct xrw_machine *m, const struct insn *insn)
     return (uint16_t)source_read(m, insn, 2);
 }
 
-void op_verr(struct xrw_machine *m, const struct insn *insn)
+OPERATION_APART(verr)
 {
     uint16_t selector = begin_look(m, insn);
     uint64_t raw;
@@ -254,10 +254,9 @@ void op_verr(struct xrw_machine *m, const struct insn *insn)
     uint16_t attr = ok ? descriptor_attr(raw) : 0;
 
     set_zf(m, ok && attr & ATTR_S && (attr & (ATTR_CODE | ATTR_READABLE)) != ATTR_CODE);
-    NEXT(m, insn);
 }
 
-void op_verw(struct xrw_machine *m, const struct insn *insn)
+OPERATION_APART(verw)
 {
     uint16_t selector = begin_look(m, insn);
     uint64_t raw;
@@ -265,7 +264,6 @@ void op_verw(struct xrw_machine *m, const struct insn *insn)
     uint16_t attr = ok ? descriptor_attr(raw) : 0;
 
     set_zf(m, ok && (attr & (ATTR_S | ATTR_CODE | ATTR_WRITABLE)) == (ATTR_S | ATTR_WRITABLE));
-    NEXT(m, insn);
 }
 
 /* System types that LAR and LSL know, bit n for type n: in long mode and not. */
@@ -279,7 +277,7 @@ static bool known_type(const struct xrw_machine *m, uint16_t attr, bool lar)
     return attr & ATTR_S || (lar ? LAR_TYPES(wide) : LSL_TYPES(wide)) >> (attr & ATTR_TYPE) & 1;
 }
 
-void op_lar(struct xrw_machine *m, const struct insn *insn)
+OPERATION_APART(lar)
 {
     uint16_t selector = begin_look(m, insn);
     uint64_t raw;
@@ -288,10 +286,9 @@ void op_lar(struct xrw_machine *m, const struct insn *insn)
     if (ok)
         reg_write(m, insn->dst, insn->size, raw >> 32 & 0xffff00);
     set_zf(m, ok);
-    NEXT(m, insn);
 }
 
-void op_lsl(struct xrw_machine *m, const struct insn *insn)
+OPERATION_APART(lsl)
 {
     uint16_t selector = begin_look(m, insn);
     uint64_t raw;
@@ -300,7 +297,6 @@ void op_lsl(struct xrw_machine *m, const struct insn *insn)
     if (ok)
         reg_write(m, insn->dst, insn->size, descriptor_segment(raw, selector).limit);
     set_zf(m, ok);
-    NEXT(m, insn);
 }
 
 void op_arpl(struct xrw_machine *m, const struct insn *insn)

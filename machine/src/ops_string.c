@@ -182,41 +182,50 @@ static void turn(struct xrw_machine *m, const struct insn *insn)
     run_stalled(m, TURN_WEIGHT);
 }
 
-static void repeat(struct xrw_machine *m, const struct insn *insn, const struct string *s,
-                   element *one, bulk *many, bool compares)
+/* Returns whether it is done. */
+static NOINLINE bool repeat(struct xrw_machine *m, const struct insn *insn, element *one,
+                            bulk *many, bool compares)
 {
     unsigned limit = m->attention & ATTENTION_TRAP ? 1 : TURN;
+    struct string s = begin(m, insn);
 
-    for (unsigned i = 0; m->n.gpr[RCX] & s->mask; i++) {
+    for (unsigned i = 0; m->n.gpr[RCX] & s.mask; i++) {
         uint64_t n;
 
         if (i == limit || UNLIKELY(m->after_valid || m->attention & ATTENTION_DEBUG)) {
             turn(m, insn);
-            return;
+            return false;
         }
-        n = many ? many(m, insn, s) : 0;
+        n = many ? many(m, insn, &s) : 0;
         if (!n) {
-            one(m, insn, s);
+            one(m, insn, &s);
             n = 1;
         }
-        count_down(m, s, n);
+        count_down(m, &s, n);
         if (compares && !(m->n.flags & F_ZF) == !(insn->traits & INSN_REPNE))
             break;
     }
-    go(m, insn->rip + insn->length, 1);
+    return true;
 }
 
-static void run(struct xrw_machine *m, const struct insn *insn, element *one, bulk *many,
-                bool compares)
+static NOINLINE void once(struct xrw_machine *m, const struct insn *insn, element *one)
 {
     struct string s = begin(m, insn);
 
-    if (s.rep) {
-        repeat(m, insn, &s, one, many, compares);
+    one(m, insn, &s);
+}
+
+/* Going on is a jump: nothing of the instruction may be left on the host's stack. */
+static inline void run(struct xrw_machine *m, const struct insn *insn, element *one, bulk *many,
+                       bool compares)
+{
+    if (!(insn->traits & (INSN_REP | INSN_REPNE))) {
+        once(m, insn, one);
+        NEXT(m, insn);
         return;
     }
-    one(m, insn, &s);
-    NEXT(m, insn);
+    if (repeat(m, insn, one, many, compares))
+        go(m, insn->rip + insn->length, 1);
 }
 
 void op_movs(struct xrw_machine *m, const struct insn *insn)

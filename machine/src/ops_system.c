@@ -82,7 +82,7 @@ void op_rdpmc(struct xrw_machine *m, const struct insn *insn)
 }
 
 /* RDRAND and RDSEED (detail 1). */
-void op_rdrand(struct xrw_machine *m, const struct insn *insn)
+OPERATION_APART(rdrand)
 {
     uint64_t value = 0;
     int rc;
@@ -99,7 +99,6 @@ void op_rdrand(struct xrw_machine *m, const struct insn *insn)
     rc = m->cpu.random(m->cpu.ctx, insn->detail, &value);
     reg_write(m, insn->dst, insn->size, rc ? 0 : value);
     set_status(m, rc ? 0 : RFLAGS_CF);
-    NEXT(m, insn);
 }
 
 /* ---- MSRs ---- */
@@ -156,7 +155,7 @@ static bool msr_exits(const struct xrw_machine *m, uint32_t msr, bool write)
     return bitmap[offset + (msr & 0x1fff) / 8] >> (msr & 7) & 1;
 }
 
-void op_rdmsr(struct xrw_machine *m, const struct insn *insn)
+OPERATION_APART(rdmsr)
 {
     uint32_t msr = (uint32_t)m->n.gpr[RCX];
     const uint64_t *reg = msr_register(m, msr);
@@ -175,7 +174,6 @@ void op_rdmsr(struct xrw_machine *m, const struct insn *insn)
             raise_error(m, VECTOR_GP, 0);
     }
     put_edx_eax(m, value);
-    NEXT(m, insn);
 }
 
 /* Whether a register of the machine may get that value. */

@@ -67,7 +67,7 @@ static void require_fxsave(struct xrw_machine *m, const struct insn *insn)
         raise_plain(m, VECTOR_NM);
 }
 
-void op_fxsave(struct xrw_machine *m, const struct insn *insn)
+OPERATION_APART(fxsave)
 {
     uint8_t area[512];
     uint64_t linear;
@@ -78,7 +78,6 @@ void op_fxsave(struct xrw_machine *m, const struct insn *insn)
     copy_in(m, insn, linear, area, 512); /* reserved bytes are kept */
     fxsave_store(m, area, insn->size == 8, true, m->cr4 & CR4_OSFXSR);
     copy_out(m, insn, linear, area, 464);
-    NEXT(m, insn);
 }
 
 static void load_mxcsr(struct xrw_machine *m, const uint8_t *area)
@@ -88,7 +87,7 @@ static void load_mxcsr(struct xrw_machine *m, const uint8_t *area)
     memcpy(&m->n.mxcsr, area + 24, 4);
 }
 
-void op_fxrstor(struct xrw_machine *m, const struct insn *insn)
+OPERATION_APART(fxrstor)
 {
     uint8_t area[512];
 
@@ -97,7 +96,6 @@ void op_fxrstor(struct xrw_machine *m, const struct insn *insn)
     if (m->cr4 & CR4_OSFXSR)
         load_mxcsr(m, area);
     fxsave_load(m, area, insn->size == 8, true, m->cr4 & CR4_OSFXSR);
-    NEXT(m, insn);
 }
 
 /* ---- XSAVE ---- */
@@ -167,7 +165,7 @@ static unsigned area_bytes(uint64_t mask, const unsigned offset[64])
     return end;
 }
 
-void op_xsave(struct xrw_machine *m, const struct insn *insn)
+OPERATION_APART(xsave)
 {
     unsigned kind = insn->detail, offset[64];
     bool compact = kind == XSAVEC || kind == XSAVES, wide = insn->size == 8;
@@ -200,7 +198,6 @@ void op_xsave(struct xrw_machine *m, const struct insn *insn)
     header[0] = compact ? mask & in_use : (header[0] & ~mask) | (mask & in_use);
     header[1] = mask | XCOMP_COMPACT;
     copy_out(m, insn, linear + XSAVE_HEADER, (const uint8_t *)header, compact ? 16 : 8);
-    NEXT(m, insn);
 }
 
 /* ---- XRSTOR ---- */
@@ -232,7 +229,7 @@ static void load_components(struct xrw_machine *m, const uint8_t *area, uint64_t
 }
 
 /* detail 1: XRSTORS. */
-void op_xrstor(struct xrw_machine *m, const struct insn *insn)
+OPERATION_APART(xrstor)
 {
     bool supervisor = insn->detail, compact, wide = insn->size == 8;
     uint64_t mask = require_xsave(m, insn, supervisor), linear = area_of(m, insn, 64), bv;
@@ -261,5 +258,4 @@ void op_xrstor(struct xrw_machine *m, const struct insn *insn)
     load_components(m, area, mask, bv, offset);
     if (mask & XCR0_PKRU)
         mmu_flush(m);
-    NEXT(m, insn);
 }

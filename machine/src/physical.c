@@ -244,6 +244,29 @@ int xrw_machine_write(struct xrw_machine *m, xrw_gpa gpa, const void *buf, size_
     return 0;
 }
 
+static int add_page(struct page *page, const uint8_t *content, unsigned ept)
+{
+    struct frame *frame = frame_create();
+
+    if (!frame)
+        return -ENOMEM;
+    memcpy(frame->data, content, XRW_PAGE_BYTES);
+    *page = (struct page){.frame = frame, .ept = (uint8_t)ept};
+    return 0;
+}
+
+/* Through the log, as any write; but it is not the guest's. */
+static int replace_page(struct xrw_machine *m, xrw_gfn gfn, struct page *page,
+                        const uint8_t *content)
+{
+    bool dirty = page->dirty;
+    int rc = xrw_machine_write(m, gfn << XRW_PAGE_SHIFT, content, XRW_PAGE_BYTES);
+
+    if (!rc && find_own(m->physical, gfn, &page) == 0)
+        page->dirty = dirty;
+    return rc;
+}
+
 int xrw_machine_set_page(struct xrw_machine *m, xrw_gfn gfn, const uint8_t *content, unsigned ept)
 {
     struct page *page;
@@ -259,19 +282,10 @@ int xrw_machine_set_page(struct xrw_machine *m, xrw_gfn gfn, const uint8_t *cont
         *page = (struct page){0};
         return 0;
     }
-    if (content) {
-        struct frame *frame = frame_create();
-        if (!frame)
-            return -ENOMEM;
-        memcpy(frame->data, content, XRW_PAGE_BYTES);
-        frame_release(page->frame);
-        *page = (struct page){.frame = frame, .ept = (uint8_t)ept, .dirty = page->dirty};
-        return 0;
-    }
     if (!page->frame)
-        return -ENODATA;
+        return content ? add_page(page, content, ept) : -ENODATA;
     page->ept = (uint8_t)ept;
-    return 0;
+    return content ? replace_page(m, gfn, page, content) : 0;
 }
 
 const uint8_t *xrw_machine_page_content(const struct xrw_machine *m, xrw_gfn gfn)

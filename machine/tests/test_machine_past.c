@@ -104,6 +104,25 @@ static void undo_across_an_exit(void **state)
     assert_int_equal(guest_get64(g, GUEST_DATA + 64), 0);
 }
 
+static void a_page_set_by_the_caller_is_undone(void **state)
+{
+    struct guest *g = *state;
+    uint8_t page[XRW_PAGE_BYTES] = {1, 2, 3};
+    xrw_gfn gfn = 0;
+
+    GUEST_BYTES_LOAD(g, 0x90, 0x90, 0xf4);
+    guest_put64(g, GUEST_DATA, 0x55);
+    assert_int_equal(xrw_machine_log(g->m, 1u << 20), 0);
+    assert_int_equal(guest_run_count(g, 1), XRW_STOP_COUNT);
+    xrw_machine_clear_dirty(g->m);
+    assert_int_equal(xrw_machine_set_page(g->m, GUEST_DATA >> 12, page, XRW_EPT_ALL), 0);
+    assert_int_equal(xrw_machine_next_dirty(g->m, &gfn), 0);
+    assert_int_equal(guest_get64(g, GUEST_DATA), 0x30201);
+    assert_int_equal(guest_run_count(g, 1), XRW_STOP_COUNT);
+    assert_int_equal(xrw_machine_undo(g->m, 0, NULL), 0);
+    assert_int_equal(guest_get64(g, GUEST_DATA), 0x55);
+}
+
 static void a_small_log_forgets_the_oldest(void **state)
 {
     struct guest *g = *state;
@@ -179,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(undo_to_any_instruction),
         TEST(undo_across_an_exit),
+        TEST(a_page_set_by_the_caller_is_undone),
         TEST(a_small_log_forgets_the_oldest),
         TEST(snapshots_in_any_order),
         TEST(dirty_pages),

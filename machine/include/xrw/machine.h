@@ -181,9 +181,9 @@ int xrw_machine_set_controls(struct xrw_machine *machine,
                              const struct xrw_machine_controls *controls);
 
 /*
- * Whether runs may be accelerated by translating blocks of 64-bit code (they may, at first): all results
- * are the same, but for xrw_machine_undefined_flags(), which then looks back no further than the last
- * block.  Runs with addresses or a predicate, and imitated profiles, never are.
+ * Whether runs may be accelerated by translating blocks of 64-bit code (they may, at first): all
+ * results are the same, but for xrw_machine_undefined_flags(), which then looks back no further
+ * than the last block.  Runs with addresses or a predicate, and imitated profiles, never are.
  */
 void xrw_machine_set_translator(struct xrw_machine *machine, bool on);
 
@@ -345,7 +345,8 @@ int xrw_machine_read_linear(struct xrw_machine *machine, xrw_gva gva, void *buf,
 int xrw_machine_translate(struct xrw_machine *machine, xrw_gva gva, xrw_gpa *gpa);
 
 /* Set a page's permissions and, if content is not NULL, its 4096 bytes.  ept = 0 with content NULL
- * forgets the page: the callback is asked again.  Returns 0 or -ENOMEM. */
+ * forgets the page: the callback is asked again.  The page does not become dirty.  Returns 0 or
+ * -ENOMEM. */
 int xrw_machine_set_page(struct xrw_machine *machine, xrw_gfn gfn, const uint8_t *content,
                          unsigned ept);
 
