@@ -94,7 +94,8 @@ static int make_structure(struct xrw_store *store, struct xrw_error *err)
 
     (void)snprintf(ids, sizeof ids, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
                    XRW_STORE_APPLICATION_ID, XRW_STORE_FORMAT_VERSION);
-    ret = xrw_db_exec(store, "PRAGMA page_size = 16384; BEGIN EXCLUSIVE;", doing, err);
+    /* Small pages: a random exit costs some of them, and the system copies each. */
+    ret = xrw_db_exec(store, "PRAGMA page_size = 4096; BEGIN EXCLUSIVE;", doing, err);
     if (!ret)
         ret = xrw_db_exec(store, ids, doing, err);
     if (!ret)
@@ -127,7 +128,7 @@ static int start_writing(struct xrw_store *store, struct xrw_error *err)
     /* WAL: others can read while we write, and being killed does no harm. */
     ret = xrw_db_exec(store,
                       "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
-                      "PRAGMA cache_size = -65536; ATTACH ':memory:' AS src;",
+                      "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000; ATTACH ':memory:' AS src;",
                       "creating the recording", err);
     if (!ret)
         store->pages = xrw_page_cache_create();

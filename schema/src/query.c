@@ -148,7 +148,7 @@ int xrw_db_distrust(struct xrw_store *store, struct xrw_error *err)
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(store->db,
                           "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
-                          "PRAGMA cache_size = -16384;",
+                          "PRAGMA cache_size = -32768;",
                           NULL, NULL, NULL);
     sqlite3_set_authorizer(store->db, xrw_query_authorize, store);
     return xrw_db_error(store, rc, "opening it", err);
