@@ -52,8 +52,14 @@ int xrw_db_insert(struct xrw_store *store, sqlite3_stmt *stmt, const char *doing
                   struct xrw_error *err)
 {
     struct xrw_error local = {""};
-    int ret = xrw_db_step(store, stmt, doing, &local);
+    int ret;
 
+    /* SQLite gives a transaction up by itself after some errors: what came now would stand alone.
+     */
+    if (store->drain.in_transaction && sqlite3_get_autocommit(store->db))
+        ret = xrw_error_set(&local, -EIO, "%s: the batch was lost while %s", store->path, doing);
+    else
+        ret = xrw_db_step(store, stmt, doing, &local);
     sqlite3_reset(stmt);
     sqlite3_clear_bindings(stmt);
     if (!ret)
@@ -90,7 +96,7 @@ static int extend_run(struct xrw_store *store, struct xrw_error *err)
     return xrw_db_insert(store, stmt, "committing", err);
 }
 
-int xrw_db_commit(struct xrw_store *store, struct xrw_error *err)
+static int commit(struct xrw_store *store, struct xrw_error *err)
 {
     struct xrw_store_drain *drain = &store->drain;
     sqlite3_stmt *stmt;
@@ -117,6 +123,17 @@ int xrw_db_commit(struct xrw_store *store, struct xrw_error *err)
     drain->committed_exit = drain->applied_exit;
     drain->last_commit_ns = now_ns();
     return 0;
+}
+
+int xrw_db_commit(struct xrw_store *store, struct xrw_error *err)
+{
+    struct xrw_error local = {""};
+    int ret = commit(store, &local);
+
+    if (!ret)
+        return 0;
+    give_up(store, ret, local.text);
+    return xrw_error_set(err, ret, "%s", local.text);
 }
 
 /* ---- records --------------------------------------------------------- */

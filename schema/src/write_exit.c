@@ -111,22 +111,26 @@ static const struct {
 };
 
 /* Where this SQLite can copy rows from an image in memory, do so. */
-static void try_images(struct xrw_store *store)
+static int try_images(struct xrw_store *store, struct xrw_error *err)
 {
     struct xrw_store_drain *drain = &store->drain;
     sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(store->db, "SELECT sql FROM sqlite_schema WHERE name = ?", -1,
+                                &stmt, NULL);
+    int ret = xrw_drain_result(store, rc, "reading the structure", err);
 
-    drain->image_tried = true;
-    if (sqlite3_prepare_v2(store->db, "SELECT sql FROM sqlite_schema WHERE name = ?", -1, &stmt,
-                           NULL) != SQLITE_OK)
-        return;
-    for (unsigned i = 0; i < XRW_BULKS; i++) {
+    for (unsigned i = 0; !ret && i < XRW_BULKS; i++) {
         xrw_db_bind_text(stmt, 1, bulks[i].table);
-        if (sqlite3_step(stmt) == SQLITE_ROW)
+        rc = sqlite3_step(stmt);
+        if (rc == SQLITE_ROW)
             drain->image[i] = xrw_image_create((const char *)sqlite3_column_text(stmt, 0));
+        else
+            ret = xrw_drain_result(store, rc, "reading the structure", err);
         sqlite3_reset(stmt);
     }
     sqlite3_finalize(stmt);
+    drain->image_tried = !ret;
+    return ret;
 }
 
 static int insert_row(struct xrw_store *store, enum xrw_bulk bulk, uint64_t id,
@@ -172,16 +176,16 @@ static int add_row(struct xrw_store *store, enum xrw_bulk bulk, uint64_t id,
 {
     struct xrw_image *image;
     uint8_t *record;
+    int ret = store->drain.image_tried ? 0 : try_images(store, err);
 
-    if (!store->drain.image_tried)
-        try_images(store);
+    if (ret)
+        return ret;
     image = store->drain.image[bulk];
     if (!image)
         return insert_row(store, bulk, id, row, err);
     record = xrw_image_reserve(image, XRW_ROW_MAX_BYTES);
     if (!record) {
-        int ret = flush_image(store, bulk, err);
-
+        ret = flush_image(store, bulk, err);
         if (ret)
             return ret;
         record = xrw_image_reserve(image, XRW_ROW_MAX_BYTES);

@@ -37,7 +37,7 @@ class Cli(unittest.TestCase):
 
 class Help(Cli):
     def test_help_and_version(self):
-        for arguments in (["--help"], ["help"], ["help", "replay"], ["replay", "--help"], ["info", "--help"], ["exits", "--help"], ["runs", "--help"], ["diff", "--help"], ["record", "--help"], ["doctor", "--help"]):
+        for arguments in (["--help"], ["help"], ["help", "replay"], ["replay", "--help"], ["info", "--help"], ["exits", "--help"], ["runs", "--help"], ["diff", "--help"], ["check", "--help"], ["writes", "--help"], ["record", "--help"], ["doctor", "--help"]):
             with self.subTest(arguments):
                 done = xenrewind(*arguments)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -139,6 +139,46 @@ class Exits(Cli):
             db.execute("UPDATE insn SET text = char(27) || 'c'")
         for command in ("info", "exits"):
             self.assertNotIn("\x1b", xenrewind(command, harmed).stdout)
+
+
+class Writes(Cli):
+    """The data page of make_recording.c: COUNTER changes at every fifth exit, ONCE at exit 33."""
+
+    def test_text_and_physical(self):
+        done = xenrewind("writes", "--physical", make_recording("small.db", 200), "11020")
+        self.assertEqual(done.stdout.count("\n"), 1, done.stdout + done.stderr)
+        self.assertIn("exit 32 to 33: 0x0000000000000000 -> 0x000000000000dead; by the guest", done.stdout)
+
+    def test_json(self):
+        recording = make_recording("small.db", 200)
+        done = xenrewind("writes", "--json", "--bytes", "1", "--count", "4", recording, f"{BASE + 0x1010:x}")
+        changes = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([change["new"] for change in changes], ["05", "0a", "0f", "14"])
+        self.assertEqual([change["newer"] // 5 for change in changes], [1, 2, 3, 4])
+
+    def test_called_wrongly(self):
+        recording = make_recording("small.db", 200)
+        for arguments in ([recording], [recording, "xyz"], ["--bytes", "0", recording, "0"], ["--run", "x", recording, "0"]):
+            self.assert_fails(xenrewind("writes", *arguments), "xenrewind writes: ", code=2)
+        self.assert_fails(xenrewind("writes", "--run", "9", recording, "0"), "no run 9")
+
+
+class Check(Cli):
+    def test_whole(self):
+        done = xenrewind("check", make_recording("small.db", 200))
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("200 exits", done.stdout)
+        self.assertTrue(done.stdout.endswith(": whole\n"))
+
+    def test_damaged(self):
+        file = copy("checked.db")
+        with sqlite3.connect(file) as db:
+            db.execute("DELETE FROM exit WHERE id = 77")
+        done = xenrewind("check", "--json", file)
+        self.assertEqual(done.returncode, 1)
+        told = json.loads(done.stdout)
+        self.assertFalse(told["whole"])
+        self.assertTrue(any("exits are missing" in problem for problem in told["problems"]))
 
 
 class Record(Cli):
