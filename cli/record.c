@@ -6,7 +6,7 @@
 
 #include "xrw/kaslr.h"
 #include "xrw/recorder.h"
-#include "xrw/vmx.h"
+#include "xrw/reason.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -319,7 +319,7 @@ static int parse_rip(const char *text, struct xrw_record_options *options)
 
 static int parse_reason(const char *text, struct xrw_record_options *options)
 {
-    options->until_reason = xrw_vmx_reason_by_name(text);
+    options->until_reason = xrw_reason_by_name(text);
     if (options->until_reason < 0)
         return xrw_cli_usage("record", "%s is no exit reason (CPUID, VMCALL, EPT_VIOLATION, ...)",
                              text);

@@ -40,9 +40,10 @@ CREATE TABLE input (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE exit_reason (
-  reason INTEGER PRIMARY KEY,      -- basic exit reason
+  reason INTEGER PRIMARY KEY,      -- basic exit reason; of SVM 0x1000 + exit code
   name   TEXT NOT NULL,
-  what   TEXT NOT NULL
+  what   TEXT NOT NULL,
+  vendor TEXT NOT NULL             -- 'VMX', 'SVM'
 ) STRICT;
 
 CREATE TABLE insn (

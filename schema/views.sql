@@ -166,7 +166,7 @@ SELECT e.id, b.vcpu, round((b.time_ns + e.d_time_ns) / 1e6, 3) AS time_ms, x.nam
   iif(k.cr3 IS NULL, NULL, printf('0x%x', k.cr3)) AS cr3_hex,
   s.reason & 0xffff AS basic_reason, s.rip, coalesce(e.qualification, s.qualification) AS qualification,
   b.gpa + e.d_gpa AS gpa, b.gla + e.d_gla AS gla, k.cr3,
-  b.time_ns + e.d_time_ns AS time_ns, b.run
+  b.time_ns + e.d_time_ns AS time_ns, b.run, x.vendor
 FROM exit e
 JOIN block b ON b.id = e.block
 JOIN site s ON s.id = e.site
@@ -206,88 +206,106 @@ FROM (SELECT *, rax & 0xffffffff AS leaf, rcx & 0xffffffff AS subleaf,
         iif(moved, after_rbx & 0xffffffff, NULL) AS ebx,
         iif(moved, after_rcx & 0xffffffff, NULL) AS ecx,
         iif(moved, after_rdx & 0xffffffff, NULL) AS edx
-      FROM state WHERE basic_reason = 10);
+      FROM state WHERE basic_reason IN (10, 0x1072));
 
--- IN, OUT, INS, OUTS.  Of a string operation: where its memory is and how many were left to do.
--- Source: Intel SDM, "Exit Qualification for I/O Instructions".
+-- IN, OUT, INS, OUTS.  Of a string operation: where its memory is (on VMX) and how many were left
+-- to do.
+-- Source: Intel SDM, "Exit Qualification for I/O Instructions"; AMD APM 2, "IOIO Intercept".
 CREATE VIEW io AS
-SELECT id, vcpu, iif(port IS NULL, NULL, printf('0x%x', port)) AS port_hex, direction, size,
+SELECT id, vcpu, iif(port IS NULL, NULL, printf('0x%x', port)) AS port_hex,
+  CASE inward WHEN 0 THEN 'out' WHEN 1 THEN 'in' END AS direction, size,
   iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex,
   string, rep, count, iif(address IS NULL, NULL, printf('0x%x', address)) AS address_hex,
   rip_hex, insn, moved, port, value, address, rip, run
-FROM (SELECT *, qualification >> 16 & 0xffff AS port,
-        CASE qualification >> 3 & 1 WHEN 0 THEN 'out' WHEN 1 THEN 'in' END AS direction,
-        (qualification & 7) + 1 AS size,
-        qualification >> 4 & 1 AS string, qualification >> 5 & 1 AS rep,
-        CASE qualification >> 3 & 3
-          WHEN 0 THEN rax & ((1 << 8 * ((qualification & 7) + 1)) - 1)
-          WHEN 1 THEN iif(moved, after_rax & ((1 << 8 * ((qualification & 7) + 1)) - 1), NULL)
-        END AS value,
-        CASE qualification >> 4 & 3 WHEN 1 THEN 1 WHEN 3 THEN rcx END AS count,
-        iif(qualification >> 4 & 1, gla, NULL) AS address
-      FROM state WHERE basic_reason = 30);
+FROM (SELECT *,
+        CASE WHEN string OR inward IS NULL THEN NULL
+          WHEN NOT inward THEN rax & ((1 << 8 * size) - 1)
+          WHEN moved THEN after_rax & ((1 << 8 * size) - 1) END AS value,
+        CASE WHEN NOT string THEN NULL WHEN rep THEN rcx WHEN NOT rep THEN 1 END AS count,
+        iif(string, gla, NULL) AS address
+      FROM (SELECT *, qualification >> 16 & 0xffff AS port,
+              iif(basic_reason = 30, qualification >> 3 & 1, qualification & 1) AS inward,
+              iif(basic_reason = 30, (qualification & 7) + 1, qualification >> 4 & 7) AS size,
+              iif(basic_reason = 30, qualification >> 4 & 1, qualification >> 2 & 1) AS string,
+              iif(basic_reason = 30, qualification >> 5 & 1, qualification >> 3 & 1) AS rep
+            FROM state WHERE basic_reason IN (30, 0x107b)));
 
 -- RDMSR and WRMSR: the value written, or the one that the guest was given.
 CREATE VIEW msr AS
 SELECT id, vcpu, direction, iif(msr IS NULL, NULL, printf('0x%x', msr)) AS msr_hex,
   iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex,
   rip_hex, insn, moved, msr, value, rip, run
-FROM (SELECT *, rcx & 0xffffffff AS msr, iif(basic_reason = 31, 'read', 'write') AS direction,
-        CASE WHEN basic_reason = 32 THEN (rdx << 32) | (rax & 0xffffffff)
+FROM (SELECT *, rcx & 0xffffffff AS msr,
+        CASE WHEN direction = 'write' THEN (rdx << 32) | (rax & 0xffffffff)
           WHEN moved THEN (after_rdx << 32) | (after_rax & 0xffffffff) END AS value
-      FROM state WHERE basic_reason IN (31, 32));
+      FROM (SELECT *, CASE basic_reason WHEN 31 THEN 'read' WHEN 32 THEN 'write'
+              ELSE CASE qualification & 1 WHEN 0 THEN 'read' WHEN 1 THEN 'write' END
+              END AS direction
+            FROM state WHERE basic_reason IN (31, 32, 0x107c)));
 
--- Accesses to CR0, CR3, CR4 and CR8.  after: the control register as the guest goes on.
--- Source: Intel SDM, "Exit Qualification for Control-Register Accesses".
+-- Accesses to CR0, CR3, CR4 and CR8.  after: the control register as the guest goes on.  On SVM
+-- CLTS and LMSW are writes of a value that is not told, SMSW such a read.
+-- Source: Intel SDM, "Exit Qualification for Control-Register Accesses"; AMD APM 2, "MOV CRx".
 CREATE VIEW cr_access AS
 SELECT id, vcpu, 'cr' || cr AS register, access,
   iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex,
   iif(before IS NULL, NULL, printf('0x%x', before)) AS before_hex,
   iif(after IS NULL, NULL, printf('0x%x', after)) AS after_hex,
   rip_hex, insn, moved, cr, value, before, after, rip, run
-FROM (SELECT *, qualification & 15 AS cr,
-        CASE qualification >> 4 & 3
-          WHEN 0 THEN 'write' WHEN 1 THEN 'read' WHEN 2 THEN 'clts' WHEN 3 THEN 'lmsw' END AS access,
-        CASE qualification >> 4 & 3
-          WHEN 0 THEN CASE qualification >> 8 & 15
-    WHEN 0 THEN rax WHEN 1 THEN rcx WHEN 2 THEN rdx WHEN 3 THEN rbx WHEN 4 THEN rsp
-    WHEN 5 THEN rbp WHEN 6 THEN rsi WHEN 7 THEN rdi WHEN 8 THEN r8 WHEN 9 THEN r9
-    WHEN 10 THEN r10 WHEN 11 THEN r11 WHEN 12 THEN r12 WHEN 13 THEN r13 WHEN 14 THEN r14
-    WHEN 15 THEN r15 END
-          WHEN 1 THEN CASE iif(moved, qualification >> 8 & 15, NULL)
-    WHEN 0 THEN after_rax WHEN 1 THEN after_rcx WHEN 2 THEN after_rdx WHEN 3 THEN after_rbx
-    WHEN 4 THEN after_rsp WHEN 5 THEN after_rbp WHEN 6 THEN after_rsi WHEN 7 THEN after_rdi
-    WHEN 8 THEN after_r8 WHEN 9 THEN after_r9 WHEN 10 THEN after_r10 WHEN 11 THEN after_r11
-    WHEN 12 THEN after_r12 WHEN 13 THEN after_r13 WHEN 14 THEN after_r14 WHEN 15 THEN after_r15 END
-          WHEN 3 THEN qualification >> 16 & 0xffff END AS value,
-        CASE qualification & 15 WHEN 0 THEN cr0 WHEN 3 THEN cr3 WHEN 4 THEN cr4 END AS before,
-        CASE qualification & 15
-          WHEN 0 THEN after_cr0 WHEN 3 THEN after_cr3 WHEN 4 THEN after_cr4 END AS after
-      FROM state WHERE basic_reason = 28);
+FROM (SELECT *,
+        CASE access
+        WHEN 'write' THEN CASE gpr
+          WHEN 0 THEN rax WHEN 1 THEN rcx WHEN 2 THEN rdx WHEN 3 THEN rbx WHEN 4 THEN rsp
+          WHEN 5 THEN rbp WHEN 6 THEN rsi WHEN 7 THEN rdi WHEN 8 THEN r8 WHEN 9 THEN r9
+          WHEN 10 THEN r10 WHEN 11 THEN r11 WHEN 12 THEN r12 WHEN 13 THEN r13
+          WHEN 14 THEN r14 WHEN 15 THEN r15 END
+        WHEN 'read' THEN CASE iif(moved, gpr, NULL)
+          WHEN 0 THEN after_rax WHEN 1 THEN after_rcx WHEN 2 THEN after_rdx WHEN 3 THEN after_rbx WHEN 4 THEN after_rsp
+          WHEN 5 THEN after_rbp WHEN 6 THEN after_rsi WHEN 7 THEN after_rdi WHEN 8 THEN after_r8 WHEN 9 THEN after_r9
+          WHEN 10 THEN after_r10 WHEN 11 THEN after_r11 WHEN 12 THEN after_r12 WHEN 13 THEN after_r13
+          WHEN 14 THEN after_r14 WHEN 15 THEN after_r15 END
+        WHEN 'lmsw' THEN qualification >> 16 & 0xffff END AS value,
+        CASE cr WHEN 0 THEN cr0 WHEN 3 THEN cr3 WHEN 4 THEN cr4 END AS before,
+        CASE cr WHEN 0 THEN after_cr0 WHEN 3 THEN after_cr3 WHEN 4 THEN after_cr4 END AS after
+      FROM (SELECT *,
+              CASE basic_reason WHEN 28 THEN qualification & 15 WHEN 0x1065 THEN 0
+                ELSE basic_reason & 15 END AS cr,
+              CASE WHEN basic_reason = 28 THEN qualification >> 8 & 15
+                WHEN qualification < 0 THEN qualification & 15 END AS gpr, -- bit 63
+              CASE WHEN basic_reason <> 28 THEN iif(basic_reason < 0x1010, 'read', 'write')
+                ELSE CASE qualification >> 4 & 3 WHEN 0 THEN 'write' WHEN 1 THEN 'read'
+                  WHEN 2 THEN 'clts' WHEN 3 THEN 'lmsw' END END AS access
+            FROM state WHERE basic_reason IN (28, 0x1065)
+              OR basic_reason BETWEEN 0x1000 AND 0x101f));
 
--- MOV to and from debug registers.
--- Source: Intel SDM, "Exit Qualification for MOV DR".
+-- MOV to and from debug registers.  SVM does not tell the general register that takes part.
+-- Source: Intel SDM, "Exit Qualification for MOV DR"; AMD APM 2, "MOV DRx".
 CREATE VIEW dr_access AS
 SELECT id, vcpu, 'dr' || dr AS register, access,
   iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex,
   rip_hex, insn, moved, dr, value, rip, run
-FROM (SELECT *, qualification & 7 AS dr,
-        CASE qualification >> 4 & 1 WHEN 0 THEN 'write' WHEN 1 THEN 'read' END AS access,
-        CASE qualification >> 4 & 1
-          WHEN 0 THEN CASE qualification >> 8 & 15
-    WHEN 0 THEN rax WHEN 1 THEN rcx WHEN 2 THEN rdx WHEN 3 THEN rbx WHEN 4 THEN rsp
-    WHEN 5 THEN rbp WHEN 6 THEN rsi WHEN 7 THEN rdi WHEN 8 THEN r8 WHEN 9 THEN r9
-    WHEN 10 THEN r10 WHEN 11 THEN r11 WHEN 12 THEN r12 WHEN 13 THEN r13 WHEN 14 THEN r14
-    WHEN 15 THEN r15 END
-          WHEN 1 THEN CASE iif(moved, qualification >> 8 & 15, NULL)
-    WHEN 0 THEN after_rax WHEN 1 THEN after_rcx WHEN 2 THEN after_rdx WHEN 3 THEN after_rbx
-    WHEN 4 THEN after_rsp WHEN 5 THEN after_rbp WHEN 6 THEN after_rsi WHEN 7 THEN after_rdi
-    WHEN 8 THEN after_r8 WHEN 9 THEN after_r9 WHEN 10 THEN after_r10 WHEN 11 THEN after_r11
-    WHEN 12 THEN after_r12 WHEN 13 THEN after_r13 WHEN 14 THEN after_r14 WHEN 15 THEN after_r15 END END AS value
-      FROM state WHERE basic_reason = 29);
+FROM (SELECT *,
+        CASE access
+        WHEN 'write' THEN CASE gpr
+          WHEN 0 THEN rax WHEN 1 THEN rcx WHEN 2 THEN rdx WHEN 3 THEN rbx WHEN 4 THEN rsp
+          WHEN 5 THEN rbp WHEN 6 THEN rsi WHEN 7 THEN rdi WHEN 8 THEN r8 WHEN 9 THEN r9
+          WHEN 10 THEN r10 WHEN 11 THEN r11 WHEN 12 THEN r12 WHEN 13 THEN r13
+          WHEN 14 THEN r14 WHEN 15 THEN r15 END
+        WHEN 'read' THEN CASE iif(moved, gpr, NULL)
+          WHEN 0 THEN after_rax WHEN 1 THEN after_rcx WHEN 2 THEN after_rdx WHEN 3 THEN after_rbx WHEN 4 THEN after_rsp
+          WHEN 5 THEN after_rbp WHEN 6 THEN after_rsi WHEN 7 THEN after_rdi WHEN 8 THEN after_r8 WHEN 9 THEN after_r9
+          WHEN 10 THEN after_r10 WHEN 11 THEN after_r11 WHEN 12 THEN after_r12 WHEN 13 THEN after_r13
+          WHEN 14 THEN after_r14 WHEN 15 THEN after_r15 END END AS value
+      FROM (SELECT *, iif(basic_reason = 29, qualification & 7, basic_reason & 15) AS dr,
+              iif(basic_reason = 29, qualification >> 8 & 15, NULL) AS gpr,
+              CASE WHEN basic_reason <> 29 THEN iif(basic_reason < 0x1030, 'read', 'write')
+                ELSE CASE qualification >> 4 & 1 WHEN 0 THEN 'write' WHEN 1 THEN 'read' END
+                END AS access
+            FROM state WHERE basic_reason = 29 OR basic_reason BETWEEN 0x1020 AND 0x103f));
 
--- EPT violations.  walk: the access was to a page-table entry while gla was translated.
--- Source: Intel SDM, "Exit Qualification for EPT Violations".
+-- EPT violations, on SVM nested page faults.  walk: the access was to a page-table entry while an
+-- address (on VMX gla) was translated.
+-- Source: Intel SDM, "Exit Qualification for EPT Violations"; AMD APM 2, "Nested Paging".
 CREATE VIEW ept_violation AS
 SELECT id, vcpu, iif(gpa IS NULL, NULL, printf('0x%x', gpa)) AS gpa_hex,
   rtrim(iif(read, 'read ', '') || iif(write, 'write ', '') || iif(fetch, 'fetch', '')) AS access,
@@ -297,31 +315,41 @@ FROM (SELECT id, run, vcpu, insn, rip, rip_hex, gpa, qualification & 1 AS read,
         qualification >> 1 & 1 AS write, qualification >> 2 & 1 AS fetch,
         iif(qualification >> 7 & 1, gla, NULL) AS gla,
         iif(qualification >> 7 & 1, NOT (qualification >> 8 & 1), NULL) AS walk
-      FROM state WHERE basic_reason = 48);
+      FROM state WHERE basic_reason = 48
+      UNION ALL
+      SELECT id, run, vcpu, insn, rip, rip_hex, gpa, qualification & 0x12 = 0,
+        qualification >> 1 & 1, qualification >> 4 & 1, NULL, qualification >> 33 & 1
+      FROM state WHERE basic_reason = 0x1400);
 
 -- Exceptions and NMIs that exit.
--- Source: Intel SDM, "VM-Exit Interruption Information".
+-- Source: Intel SDM, "VM-Exit Interruption Information"; AMD APM 2, "Exception Intercepts".
 CREATE VIEW exception AS
-SELECT id, vcpu, coalesce(name, 'vector ' || vector) AS name, error_code,
-  iif(address IS NULL, NULL, printf('0x%x', address)) AS address_hex,
-  rip_hex, insn, vector, type, address, rip, run
-FROM (SELECT *, intr_info & 0xff AS vector,
-        CASE intr_info & 0xff
-          WHEN 0 THEN '#DE' WHEN 1 THEN '#DB' WHEN 2 THEN 'NMI' WHEN 3 THEN '#BP'
-          WHEN 4 THEN '#OF' WHEN 5 THEN '#BR' WHEN 6 THEN '#UD' WHEN 7 THEN '#NM'
-          WHEN 8 THEN '#DF' WHEN 10 THEN '#TS' WHEN 11 THEN '#NP' WHEN 12 THEN '#SS'
-          WHEN 13 THEN '#GP' WHEN 14 THEN '#PF' WHEN 16 THEN '#MF' WHEN 17 THEN '#AC'
-          WHEN 18 THEN '#MC' WHEN 19 THEN '#XM' WHEN 20 THEN '#VE' WHEN 21 THEN '#CP' END AS name,
-        CASE intr_info >> 8 & 7
-          WHEN 0 THEN 'external interrupt' WHEN 2 THEN 'NMI' WHEN 3 THEN 'hardware exception'
-          WHEN 4 THEN 'software interrupt' WHEN 5 THEN 'privileged software exception'
-          WHEN 6 THEN 'software exception' END AS type,
-        iif(intr_info >> 11 & 1, intr_error, NULL) AS error_code,
+SELECT id, vcpu, coalesce(CASE vector
+    WHEN 0 THEN '#DE' WHEN 1 THEN '#DB' WHEN 2 THEN 'NMI' WHEN 3 THEN '#BP'
+    WHEN 4 THEN '#OF' WHEN 5 THEN '#BR' WHEN 6 THEN '#UD' WHEN 7 THEN '#NM'
+    WHEN 8 THEN '#DF' WHEN 10 THEN '#TS' WHEN 11 THEN '#NP' WHEN 12 THEN '#SS'
+    WHEN 13 THEN '#GP' WHEN 14 THEN '#PF' WHEN 16 THEN '#MF' WHEN 17 THEN '#AC'
+    WHEN 18 THEN '#MC' WHEN 19 THEN '#XM' WHEN 20 THEN '#VE' WHEN 21 THEN '#CP'
+    WHEN 28 THEN '#HV' WHEN 29 THEN '#VC' WHEN 30 THEN '#SX' END, 'vector ' || vector) AS name,
+  error_code, iif(address IS NULL, NULL, printf('0x%x', address)) AS address_hex,
+  rip_hex, insn, vector,
+  CASE type
+    WHEN 0 THEN 'external interrupt' WHEN 2 THEN 'NMI' WHEN 3 THEN 'hardware exception'
+    WHEN 4 THEN 'software interrupt' WHEN 5 THEN 'privileged software exception'
+    WHEN 6 THEN 'software exception' END AS type,
+  address, rip, run
+FROM (SELECT id, run, vcpu, insn, rip, rip_hex, intr_info & 0xff AS vector,
+        intr_info >> 8 & 7 AS type, iif(intr_info >> 11 & 1, intr_error, NULL) AS error_code,
         iif(intr_info & 0xff = 14, qualification, NULL) AS address
-      FROM state WHERE basic_reason = 0);
+      FROM state WHERE basic_reason = 0
+      UNION ALL
+      SELECT id, run, vcpu, insn, rip, rip_hex, basic_reason & 31,
+        CASE basic_reason & 31 WHEN 2 THEN 2 WHEN 3 THEN 6 WHEN 4 THEN 6 ELSE 3 END, qualification,
+        gla
+      FROM state WHERE basic_reason BETWEEN 0x1040 AND 0x105f);
 
 -- What the VM entry before an exit injected into the guest.
--- Source: Intel SDM, "VM-Entry Controls for Event Injection".
+-- Source: Intel SDM, "VM-Entry Controls for Event Injection"; AMD APM 2, "Event Injection".
 CREATE VIEW injection AS
 SELECT id, vcpu, entry_intr_info & 0xff AS vector,
   CASE entry_intr_info >> 8 & 7
@@ -332,7 +360,7 @@ SELECT id, vcpu, entry_intr_info & 0xff AS vector,
   rip_hex, insn, rip, run
 FROM state WHERE entry_intr_info >> 31 & 1;
 
--- VMCALL as Xen's guests use it.  Arguments by the calling convention of the mode it came from.
+-- VMCALL or VMMCALL as Xen's guests use it.  Arguments by the calling convention of the mode it came from.
 -- Source: Xen, public/xen.h and public/arch-x86/xen-x86_64.h, xen-x86_32.h.
 CREATE VIEW hypercall AS
 SELECT id, vcpu, CASE number
@@ -364,25 +392,25 @@ FROM (SELECT *, iif(long_mode, rax, rax & 0xffffffff) AS number,
         CASE WHEN moved AND long_mode THEN after_rax
           WHEN moved THEN ((after_rax & 0xffffffff) << 32) >> 32 END AS result
       FROM (SELECT *, coalesce((efer >> 10) & (cs_attr >> 9) & 1, 1) AS long_mode FROM state
-            WHERE basic_reason = 18));
+            WHERE basic_reason IN (18, 0x1081)));
 
 -- RDTSC and RDTSCP that exit: the time that the guest was told.
 CREATE VIEW tsc_read AS
 SELECT id, vcpu, kind, iif(value IS NULL, NULL, printf('0x%x', value)) AS value_hex, aux,
   rip_hex, insn, moved, value, rip, run
-FROM (SELECT *, iif(basic_reason = 16, 'rdtsc', 'rdtscp') AS kind,
+FROM (SELECT *, iif(basic_reason IN (16, 0x106e), 'rdtsc', 'rdtscp') AS kind,
         iif(moved, (after_rdx << 32) | (after_rax & 0xffffffff), NULL) AS value,
-        iif(moved AND basic_reason = 51, after_rcx & 0xffffffff, NULL) AS aux
-      FROM state WHERE basic_reason IN (16, 51));
+        iif(moved AND basic_reason IN (51, 0x1087), after_rcx & 0xffffffff, NULL) AS aux
+      FROM state WHERE basic_reason IN (16, 51, 0x106e, 0x1087));
 
 -- XSETBV.
 CREATE VIEW xsetbv AS
 SELECT id, vcpu, rcx & 0xffffffff AS register,
   iif((rdx << 32) | (rax & 0xffffffff) IS NULL, NULL, printf('0x%x', (rdx << 32) | (rax & 0xffffffff))) AS value_hex,
   rip_hex, insn, moved, (rdx << 32) | (rax & 0xffffffff) AS value, rip, run
-FROM state WHERE basic_reason = 55;
+FROM state WHERE basic_reason IN (55, 0x108d);
 
--- Accesses to the local APIC's page.
+-- Accesses to the local APIC's page (on SVM they are nested page faults).
 -- Source: Intel SDM, "Exit Qualification for APIC-Access VM Exits".
 CREATE VIEW apic_access AS
 SELECT id, vcpu, iif(qualification & 0xfff IS NULL, NULL, printf('0x%x', qualification & 0xfff)) AS offset_hex,
@@ -396,21 +424,26 @@ FROM state WHERE basic_reason = 44;
 -- Source: Intel SDM, "VM-Exit Instruction Information", for LIDT ... and LLDT ...
 CREATE VIEW descriptor_access AS
 SELECT id, vcpu,
-  CASE basic_reason * 4 + (insn_info >> 28 & 3)
+  CASE iif(basic_reason < 0x1000, basic_reason * 4 + (insn_info >> 28 & 3), basic_reason)
     WHEN 184 THEN 'sgdt' WHEN 185 THEN 'sidt' WHEN 186 THEN 'lgdt' WHEN 187 THEN 'lidt'
-    WHEN 188 THEN 'sldt' WHEN 189 THEN 'str' WHEN 190 THEN 'lldt' WHEN 191 THEN 'ltr' END AS kind,
+    WHEN 188 THEN 'sldt' WHEN 189 THEN 'str' WHEN 190 THEN 'lldt' WHEN 191 THEN 'ltr'
+    WHEN 0x1066 THEN 'sidt' WHEN 0x1067 THEN 'sgdt' WHEN 0x1068 THEN 'sldt' WHEN 0x1069 THEN 'str'
+    WHEN 0x106a THEN 'lidt' WHEN 0x106b THEN 'lgdt' WHEN 0x106c THEN 'lldt' WHEN 0x106d THEN 'ltr'
+    END AS kind,
   rip_hex, insn, rip, run
-FROM state WHERE basic_reason IN (46, 47);
+FROM state WHERE basic_reason IN (46, 47) OR basic_reason BETWEEN 0x1066 AND 0x106d;
 
 -- Hardware task switches.
--- Source: Intel SDM, "Exit Qualification for Task Switches".
+-- Source: Intel SDM, "Exit Qualification for Task Switches"; AMD APM 2, "Task Switch Intercept".
 CREATE VIEW task_switch AS
 SELECT id, vcpu,
   iif(qualification IS NULL, NULL, printf('0x%x', qualification & 0xffff)) AS selector_hex,
-  CASE qualification >> 30 & 3
-    WHEN 0 THEN 'call' WHEN 1 THEN 'iret' WHEN 2 THEN 'jmp' WHEN 3 THEN 'task gate' END AS cause,
+  CASE WHEN basic_reason = 9 THEN CASE qualification >> 30 & 3
+      WHEN 0 THEN 'call' WHEN 1 THEN 'iret' WHEN 2 THEN 'jmp' WHEN 3 THEN 'task gate' END
+    WHEN qualification >> 36 & 1 THEN 'iret' WHEN qualification >> 38 & 1 THEN 'jmp'
+    WHEN idt_info >> 31 & 1 THEN 'task gate' WHEN qualification IS NOT NULL THEN 'call' END AS cause,
   rip_hex, insn, moved, qualification & 0xffff AS selector, rip, run
-FROM state WHERE basic_reason = 9;
+FROM state WHERE basic_reason IN (9, 0x107d);
 
 -- Each new content of a guest page: seen at that exit, so written since the exit before it (where
 -- run.memory is 'frames': since the frame before it).

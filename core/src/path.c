@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "xrw/path.h"
 
+#include "xrw/kind.h"
+#include "xrw/reason.h"
 #include "xrw/vmx.h"
 
 static bool rip_moved(const struct xrw_exit *exit)
@@ -11,9 +13,10 @@ static bool rip_moved(const struct xrw_exit *exit)
 
 bool xrw_path_counts(const struct xrw_exit *exit)
 {
-    if (!exit->field_known[XRW_EXIT_reason] || xrw_vmx_is_host_exit(exit))
+    if (!exit->field_known[XRW_EXIT_reason] || xrw_exit_is_host(exit))
         return false;
-    return xrw_exit_basic_reason(exit) != XRW_VMX_EPT_VIOLATION || rip_moved(exit);
+    return xrw_exit_kind(exit) != XRW_KIND_PAGE ||
+           xrw_exit_basic_reason(exit) == XRW_VMX_EPT_MISCONFIG || rip_moved(exit);
 }
 
 struct xrw_path_step xrw_path_step(const struct xrw_exit *exit)

@@ -3,29 +3,20 @@
 #ifndef XRW_CORE_VMX_DESCRIBE_H
 #define XRW_CORE_VMX_DESCRIBE_H
 
-#include "text.h"
+#include "describe.h"
 #include "xrw/vmx.h"
 
-typedef void xrw_vmx_describer(struct xrw_text *text, const struct xrw_exit *exit);
-
-/* Whether the hypervisor left RIP at the exiting instruction: a fault follows, or another try.
- * False if that is not known. */
-bool xrw_vmx_rip_stayed(const struct xrw_exit *exit);
-
-/* vmx_describe_insn.c: instructions whose operands are in registers and the qualification */
-xrw_vmx_describer xrw_vmx_describe_cpuid, xrw_vmx_describe_io, xrw_vmx_describe_rdmsr,
-    xrw_vmx_describe_wrmsr, xrw_vmx_describe_msr_imm, xrw_vmx_describe_cr, xrw_vmx_describe_dr,
-    xrw_vmx_describe_vmcall, xrw_vmx_describe_xsetbv, xrw_vmx_describe_tsc, xrw_vmx_describe_rdpmc,
-    xrw_vmx_describe_hlt, xrw_vmx_describe_invlpg, xrw_vmx_describe_monitor, xrw_vmx_describe_mwait;
+/* vmx_describe_insn.c: instructions whose operands the qualification encodes */
+xrw_describer xrw_vmx_describe_io, xrw_vmx_describe_msr_imm, xrw_vmx_describe_cr,
+    xrw_vmx_describe_dr, xrw_vmx_describe_invlpg, xrw_vmx_describe_mwait;
 
 /* vmx_describe_info.c: instructions whose operands the instruction-information field encodes */
-xrw_vmx_describer xrw_vmx_describe_descriptor_table, xrw_vmx_describe_memory_operand,
+xrw_describer xrw_vmx_describe_descriptor_table, xrw_vmx_describe_memory_operand,
     xrw_vmx_describe_register_operand;
 
 /* vmx_describe_event.c: what is no instruction */
-xrw_vmx_describer xrw_vmx_describe_interruption, xrw_vmx_describe_ept,
-    xrw_vmx_describe_ept_misconfig, xrw_vmx_describe_apic_access, xrw_vmx_describe_apic_write,
-    xrw_vmx_describe_task_switch, xrw_vmx_describe_vector, xrw_vmx_describe_entry_failure,
-    xrw_vmx_describe_notify, xrw_vmx_describe_idt_vectoring;
+xrw_describer xrw_vmx_describe_interruption, xrw_vmx_describe_ept, xrw_vmx_describe_ept_misconfig,
+    xrw_vmx_describe_apic_access, xrw_vmx_describe_apic_write, xrw_vmx_describe_task_switch,
+    xrw_vmx_describe_vector, xrw_vmx_describe_entry_failure, xrw_vmx_describe_notify;
 
 #endif

@@ -112,7 +112,7 @@ void xrw_vmx_describe_memory_operand(struct xrw_text *text, const struct xrw_exi
 
     if (!decode(exit, &operand))
         return;
-    xrw_text_add(text, "%s", xrw_vmx_reason_name(reason));
+    xrw_text_add(text, "%s", xrw_reason_name(reason));
     if (second_register(reason)) {
         xrw_text_add(text, "%s", second_register(reason));
         xrw_text_add_register(text, &exit->before, operand.reg2, 64);
@@ -129,9 +129,9 @@ void xrw_vmx_describe_register_operand(struct xrw_text *text, const struct xrw_e
 
     if (!decode(exit, &operand))
         return;
-    xrw_text_add(text, "%s into", xrw_vmx_reason_name(xrw_exit_basic_reason(exit)));
+    xrw_text_add(text, "%s into", xrw_reason_name(xrw_exit_basic_reason(exit)));
     add_register_operand(text, operand.reg1);
-    if (exit->has_after && !xrw_vmx_rip_stayed(exit)) {
+    if (xrw_answered(exit)) {
         xrw_text_add(text, " -> ");
         xrw_text_add_register(text, &exit->after, operand.reg1, 64);
     }

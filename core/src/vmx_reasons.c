@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "xrw/vmx.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <strings.h>
-
 /* Names as Xen's EXIT_REASON_* where it has one.  Source: Intel SDM, "VMX Basic Exit Reasons". */
-const struct xrw_vmx_reason_info xrw_vmx_reason_table[] = {
+const struct xrw_reason_info xrw_vmx_reason_table[] = {
     {0, "EXCEPTION_NMI", "an exception in the exception bitmap, or an NMI"},
     {1, "EXTERNAL_INTERRUPT", "an interrupt for the host arrived"},
     {2, "TRIPLE_FAULT", "a fault while delivering a double fault: the machine would reset"},
@@ -89,26 +85,3 @@ const struct xrw_vmx_reason_info xrw_vmx_reason_table[] = {
     {85, "WRMSRNS_IMM", "WRMSRNS with an immediate"},
 };
 const size_t xrw_vmx_reason_count = sizeof xrw_vmx_reason_table / sizeof *xrw_vmx_reason_table;
-
-const char *xrw_vmx_reason_name(unsigned basic_reason)
-{
-    for (size_t i = 0; i < xrw_vmx_reason_count; i++)
-        if (xrw_vmx_reason_table[i].reason == basic_reason)
-            return xrw_vmx_reason_table[i].name;
-    return NULL;
-}
-
-int xrw_vmx_reason_by_name(const char *name)
-{
-    char *end;
-    unsigned long number;
-
-    for (size_t i = 0; i < xrw_vmx_reason_count; i++)
-        if (!strcasecmp(xrw_vmx_reason_table[i].name, name))
-            return (int)xrw_vmx_reason_table[i].reason;
-    if (*name < '0' || *name > '9')
-        return -ENOENT;
-    errno = 0;
-    number = strtoul(name, &end, 10);
-    return errno || *end || number > 0xffff ? -ENOENT : (int)number;
-}

@@ -19,7 +19,7 @@
 #include "gfn_map.h"
 #include "parent_pages.h"
 #include "ram.h"
-#include "xrw/vmx.h"
+#include "xrw/kind.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -392,26 +392,22 @@ int memory_base(struct memory *m, source_page page, void *page_ctx, struct xrw_e
 
 /* ---- exits ----------------------------------------------------------- */
 
-#define EPT_LINEAR_VALID (1u << 7)
-#define EPT_FINAL_ACCESS (1u << 8)
-
 /* Whether the guest asked Xen to change its memory map, as far as can be told. */
 static bool changes_map(const struct xrw_exit *exit)
 {
     uint64_t number = exit->before.value[XRW_REG_rax] & 0xffffffff;
 
-    return xrw_exit_basic_reason(exit) == XRW_VMX_VMCALL &&
+    return xrw_exit_kind(exit) == XRW_KIND_HYPERCALL &&
            (number == HYPERCALL_MEMORY_OP || number == HYPERCALL_MULTICALL);
 }
 
 static int learn(struct memory *m, const struct xrw_exit *exit)
 {
-    uint64_t q = exit->field[XRW_EXIT_qualification], unexplained;
+    uint64_t unexplained;
     int rc = look_at_tables(m);
 
     if (!rc && exit->field_known[XRW_EXIT_gpa])
-        rc = look_at(m, exit->field[XRW_EXIT_gpa] >> XRW_PAGE_SHIFT,
-                     q & EPT_LINEAR_VALID && !(q & EPT_FINAL_ACCESS));
+        rc = look_at(m, exit->field[XRW_EXIT_gpa] >> XRW_PAGE_SHIFT, xrw_exit_page_walk(exit));
     if (!rc)
         rc = count_unexplained(m, &unexplained);
     if (rc || (unexplained == m->unexplained && !changes_map(exit)))

@@ -2,8 +2,8 @@
 #include "site.h"
 
 #include "xrw/insn.h"
+#include "xrw/kind.h"
 #include "xrw/paging.h"
-#include "xrw/vmx.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -89,11 +89,9 @@ static bool may_load_descriptors(const uint8_t *code, size_t bytes, unsigned mod
 /* An access to memory that the hypervisor emulated: then it executed the whole instruction. */
 static bool was_emulated(const struct xrw_exit *exit)
 {
-    unsigned reason = xrw_exit_basic_reason(exit);
+    enum xrw_exit_kind kind = xrw_exit_kind(exit);
 
-    return exit->has_after &&
-           (reason == XRW_VMX_EPT_VIOLATION || reason == XRW_VMX_EPT_MISCONFIG ||
-            reason == XRW_VMX_APIC_ACCESS) &&
+    return exit->has_after && (kind == XRW_KIND_PAGE || kind == XRW_KIND_APIC_ACCESS) &&
            exit->after.value[XRW_REG_rip] != exit->before.value[XRW_REG_rip];
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "stop.h"
 
-#include "xrw/vmx.h"
+#include "xrw/reason.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,8 +42,10 @@ void stop_at_exit(struct xrw_run *run, const struct xrw_record_options *options,
         (void)snprintf(detail, sizeof detail, "RIP %#" PRIx64 " at exit %" PRIu64, options->rip,
                        exit->id);
         stop_because(run, "until-rip", detail);
-    } else if (options->until_reason >= 0 && reason == (unsigned)options->until_reason) {
-        const char *name = xrw_vmx_reason_name(reason);
+    } else if (options->until_reason >= 0 &&
+               (reason == (unsigned)options->until_reason ||
+                reason == xrw_reason_twin((unsigned)options->until_reason))) {
+        const char *name = xrw_reason_name(reason);
 
         (void)snprintf(detail, sizeof detail, "%s at exit %" PRIu64, name ? name : "reason",
                        exit->id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "xen.h"
 
-#include "xrw/vmx.h"
+#include "xrw/kind.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -104,24 +104,23 @@ static bool may_have_changed(const struct xrw_exit *exit, enum xrw_register reg)
     /* An instruction that Xen completes is a single step too: it raises #DB, and says so in DR6. */
     if (reg == XRW_REG_dr6 && exit->before.value[XRW_REG_rflags] & RFLAGS_TF)
         return true;
-    switch (xrw_exit_basic_reason(exit)) {
-    case XRW_VMX_MSR_WRITE:
+    switch (xrw_exit_kind(exit)) {
+    case XRW_KIND_MSR_WRITE:
         return (reg == XRW_REG_cstar && msr == MSR_CSTAR) ||
                (reg == XRW_REG_sfmask && msr == MSR_SFMASK) ||
                (reg == XRW_REG_tsc_aux && msr == MSR_TSC_AUX);
-    case XRW_VMX_EXCEPTION_NMI: /* #DB: Xen adds to DR6 when it hands the exception on */
-        return reg == XRW_REG_dr6 && (exit->field[XRW_EXIT_intr_info] & 0xff) == VECTOR_DB;
-    case XRW_VMX_INIT:
-    case XRW_VMX_SIPI:
+    case XRW_KIND_EXCEPTION: /* #DB: Xen adds to DR6 when it hands the exception on */
+        return reg == XRW_REG_dr6 && xrw_exit_vector(exit) == VECTOR_DB;
+    case XRW_KIND_INIT:
         return true;
-    case XRW_VMX_TASK_SWITCH: /* also the limits of unusable segments */
+    case XRW_KIND_TASK_SWITCH: /* also the limits of unusable segments */
         return is_ldtr_or_tr(reg) || between(reg, XRW_REG_cs, XRW_REG_gs_attr) ||
                reg == XRW_REG_dr6 || reg == XRW_REG_dr7;
-    case XRW_VMX_GDTR_IDTR_ACCESS:
+    case XRW_KIND_GDTR_IDTR_ACCESS:
         return between(reg, XRW_REG_idtr_base, XRW_REG_idtr_limit);
-    case XRW_VMX_LDTR_TR_ACCESS:
+    case XRW_KIND_LDTR_TR_ACCESS:
         return is_ldtr_or_tr(reg);
-    case XRW_VMX_DR_ACCESS: /* an emulated one moves RIP, and the register with it */
+    case XRW_KIND_DR_ACCESS: /* an emulated one moves RIP, and the register with it */
         return between(reg, XRW_REG_dr0, XRW_REG_dr7) &&
                exit->after.value[XRW_REG_rip] != exit->before.value[XRW_REG_rip];
     default:

@@ -11,7 +11,7 @@
  */
 #include "vmexit_abi.h"
 #include "xen_source.h"
-#include "xrw/vmx.h"
+#include "xrw/kind.h"
 
 #define VECTOR_NM 7u
 
@@ -42,11 +42,9 @@ static uint32_t answerable(const struct xen_source *s, uint64_t hold_in)
 /* An emulation that waits for a device model ends only when the vCPU goes on. */
 static bool may_be_unfinished(const struct xen_source *s, const struct xrw_exit *exit)
 {
-    unsigned reason = xrw_exit_basic_reason(exit);
+    enum xrw_exit_kind kind = xrw_exit_kind(exit);
 
-    return !s->target.is_fork &&
-           (reason == XRW_VMX_IO_INSTRUCTION || reason == XRW_VMX_EPT_VIOLATION ||
-            reason == XRW_VMX_EPT_MISCONFIG);
+    return !s->target.is_fork && (kind == XRW_KIND_IO || kind == XRW_KIND_PAGE);
 }
 
 /*
@@ -55,11 +53,10 @@ static bool may_be_unfinished(const struct xen_source *s, const struct xrw_exit 
  */
 static bool is_repeated(const struct xrw_exit *exit)
 {
-    unsigned reason = xrw_exit_basic_reason(exit);
+    enum xrw_exit_kind kind = xrw_exit_kind(exit);
 
     return exit->after.value[XRW_REG_rip] == exit->before.value[XRW_REG_rip] &&
-           (reason == XRW_VMX_DR_ACCESS || reason == XRW_VMX_EXCEPTION_NMI ||
-            reason == XRW_VMX_VMCALL);
+           (kind == XRW_KIND_DR_ACCESS || kind == XRW_KIND_EXCEPTION || kind == XRW_KIND_HYPERCALL);
 }
 
 /* The ring is full with this exit.  What other vCPUs sent before they stood still is of before. */

@@ -6,20 +6,19 @@
  */
 #include "vmexit_abi.h"
 #include "xen_source.h"
-#include "xrw/vmx.h"
-
-#define EPT_WRITE (1u << 1)
+#include "xrw/kind.h"
+#include "xrw/reason.h"
 
 /* Whether this exit asks for a page that the fork can have, and has now. */
 static int bring_in(struct xen_source *s, const struct xrw_exit *exit, bool *done)
 {
-    bool write = exit->field[XRW_EXIT_qualification] & EPT_WRITE;
+    bool write = xrw_exit_page_write(exit);
     enum page_type type;
     int rc;
 
     *done = false;
     /* Xen does not see to it that an event whose delivery was cut off is delivered again. */
-    if (!s->target.is_fork || xrw_exit_basic_reason(exit) != XRW_VMX_EPT_VIOLATION ||
+    if (!s->target.is_fork || xrw_exit_kind(exit) != XRW_KIND_PAGE ||
         !exit->field_known[XRW_EXIT_gpa] || exit->field_known[XRW_EXIT_idt_info])
         return 0;
     rc = xen_page_types(&s->xen, s->target.domain, exit->field[XRW_EXIT_gpa] >> XRW_PAGE_SHIFT, 1,
@@ -50,7 +49,7 @@ static int next(struct xen_source *s, unsigned timeout_ms, uint64_t hold_in,
     if (!rc)
         rc = xen_source_look(s, &out->exit, err);
     out->held = true;
-    out->final = !goes_by && !xrw_vmx_is_host_exit(&out->exit);
+    out->final = !goes_by && !xrw_exit_is_host(&out->exit);
     return rc ? rc : SOURCE_EXIT;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "xrw/filter.h"
 
-#include "xrw/vmx.h"
+#include "xrw/reason.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 static int set_reason(struct xrw_exit_filter *filter, const char *value, struct xrw_error *err)
 {
-    int reason = xrw_vmx_reason_by_name(value);
+    int reason = xrw_reason_by_name(value);
 
     if (reason < 0)
         return xrw_error_set(err, -EINVAL,

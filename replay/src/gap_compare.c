@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "gap_compare.h"
 
-#include "xrw/vmx.h"
+#include "xrw/reason.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -193,7 +193,7 @@ static void judge(const struct gap_engine *e, xrw_gfn gfn, const struct page_dif
 
     gap->foreign_pages += d->foreign != 0;
     /* Handling exit n + 1 came on top of what the guest wrote. */
-    if (!d->guest || xrw_vmx_may_write_memory(&e->to))
+    if (!d->guest || xrw_exit_may_write_memory(&e->to))
         return;
     if (d->first == UINT32_MAX && d->flags == d->guest) {
         differs(gap, XRW_GAP_FLAGS, "undefined flags in memory at page", gfn, gfn);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "leap.h"
 
-#include "xrw/vmx.h"
+#include "xrw/reason.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -144,7 +144,7 @@ static int last_seen(const struct xrw_leap_from *from, xrw_exit_id end, xrw_exit
         if (at == from->cursor)
             break;
         ret = xrw_store_exit(xrw_timeline_store(from->timeline), at, &exit, err);
-        if (!ret && !xrw_timeline_shows_host_exits(from->timeline) && xrw_vmx_is_host_exit(&exit))
+        if (!ret && !xrw_timeline_shows_host_exits(from->timeline) && xrw_exit_is_host(&exit))
             continue;
         for (size_t j = 0; ret >= 0 && j < from->count; j++)
             if (from->stoppers[j].watch) {

@@ -2,7 +2,7 @@
 #include "xrw/memory.h"
 
 #include "xrw/paging.h"
-#include "xrw/vmx.h"
+#include "xrw/reason.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -89,7 +89,7 @@ static int load(struct xrw_memory *memory, const struct xrw_exit *exit, xrw_gfn 
 
     if (ret)
         return ret;
-    if (page->since == exit->id && memory->handled && xrw_vmx_may_write_memory(exit))
+    if (page->since == exit->id && memory->handled && xrw_exit_may_write_memory(exit))
         return doubt_changes(memory, exit->id, gfn, page, err);
     memset(page->known, true, sizeof page->known);
     page->all_known = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "xrw/report.h"
 
-#include "xrw/vmx.h"
+#include "xrw/reason.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,7 +21,7 @@ void xrw_report_text(FILE *out, const char *text)
 const char *xrw_report_reason(const struct xrw_exit *exit, char text[24])
 {
     unsigned reason = xrw_exit_basic_reason(exit);
-    const char *name = xrw_vmx_reason_name(reason);
+    const char *name = xrw_reason_name(reason);
 
     if (!exit->field_known[XRW_EXIT_reason])
         return "?";
@@ -33,7 +33,7 @@ const char *xrw_report_reason(const struct xrw_exit *exit, char text[24])
 
 void xrw_report_operands(const struct xrw_exit *exit, char text[XRW_DESCRIPTION_MAX])
 {
-    (void)xrw_vmx_describe(exit, text, XRW_DESCRIPTION_MAX);
+    (void)xrw_exit_describe(exit, text, XRW_DESCRIPTION_MAX);
     for (char *c = text; *c; c++)
         *c = printable(*c);
 }
@@ -203,15 +203,13 @@ static int print_pages(struct xrw_timeline *timeline, FILE *out, struct xrw_erro
 static void print_reason(const struct xrw_exit *exit, FILE *out)
 {
     unsigned reason = xrw_exit_basic_reason(exit);
-    const char *what = "";
+    const struct xrw_reason_info *info = xrw_reason_find(reason);
+    const char *what = info && exit->field_known[XRW_EXIT_reason] ? info->what : "";
     char number[24];
 
-    for (size_t i = 0; i < xrw_vmx_reason_count; i++)
-        if (xrw_vmx_reason_table[i].reason == reason && exit->field_known[XRW_EXIT_reason])
-            what = xrw_vmx_reason_table[i].what;
     (void)fprintf(out, "reason:   %s (%u)%s%s%s\n", xrw_report_reason(exit, number), reason,
                   *what ? ": " : "", what,
-                  xrw_vmx_is_host_exit(exit) ? "; the host's business, not the guest's" : "");
+                  xrw_exit_is_host(exit) ? "; the host's business, not the guest's" : "");
 }
 
 int xrw_report_where(struct xrw_timeline *timeline, struct xrw_disassembler *disassembler,
@@ -240,7 +238,7 @@ int xrw_report_where(struct xrw_timeline *timeline, struct xrw_disassembler *dis
         return ret;
     (void)fprintf(out, "          %s\n",
                   run->memory == XRW_MEMORY_EXIT && strcmp(run->mode, "sync") != 0 &&
-                          xrw_vmx_may_write_memory(exit)
+                          xrw_exit_may_write_memory(exit)
                       ? "handling this exit may have written memory: the bytes that changed are "
                         "unavailable here"
                       : xrw_report_memory_truth(run));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "xrw/report.h"
-#include "xrw/vmx.h"
+#include "xrw/reason.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -62,7 +62,7 @@ static void name_reasons(struct counts *counts)
 {
     for (size_t i = 0; i < counts->used; i++) {
         struct xrw_summary_count *count = &counts->count[i];
-        const char *name = xrw_vmx_reason_name((unsigned)count->number);
+        const char *name = xrw_reason_name((unsigned)count->number);
 
         (void)snprintf(count->text, sizeof count->text, "%s", name ? name : "unknown reason");
     }

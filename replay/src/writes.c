@@ -3,7 +3,7 @@
 
 #include "search.h"
 #include "xrw/report.h"
-#include "xrw/vmx.h"
+#include "xrw/reason.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -39,10 +39,10 @@ static int look_for_hypervisor(const struct listing *listing, struct xrw_write *
     struct xrw_exit exit;
     int ret = 0;
 
-    write->by_hypervisor = xrw_vmx_may_write_memory(&write->exit);
+    write->by_hypervisor = xrw_exit_may_write_memory(&write->exit);
     for (xrw_exit_id id = write->older; !ret && id < write->newer && !write->by_hypervisor; id++) {
         ret = xrw_store_exit(listing->store, id, &exit, err);
-        write->by_hypervisor = !ret && xrw_vmx_may_write_memory(&exit);
+        write->by_hypervisor = !ret && xrw_exit_may_write_memory(&exit);
     }
     return ret;
 }

@@ -62,7 +62,7 @@ static void test_truth_of_each_byte(void **state)
                 opened.err);
             assert_done(xrw_memory_page(opened.memory, &exit, gfn, &page, &opened.err), opened.err);
             for (unsigned i = 0; i < XRW_PAGE_BYTES; i++) {
-                bool doubtful = now[i] != before[i] && xrw_vmx_may_write_memory(&exit);
+                bool doubtful = now[i] != before[i] && xrw_exit_may_write_memory(&exit);
 
                 assert_int_equal(page->known[i], !doubtful);
                 assert_int_equal(page->bytes[i], doubtful ? 0 : now[i]);

@@ -3,7 +3,7 @@
 #include "history.h"
 #include "search.h"
 
-#include "xrw/vmx.h"
+#include "xrw/reason.h"
 
 #include <errno.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static void close_world(struct world *world)
 static bool is_hidden(const struct world *world, xrw_exit_id id)
 {
     return !xrw_timeline_shows_host_exits(world->timeline) &&
-           xrw_vmx_is_host_exit(&world->exit[id]);
+           xrw_exit_is_host(&world->exit[id]);
 }
 
 /* The next position that is not hidden; 0 if there is none. */

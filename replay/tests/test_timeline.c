@@ -16,7 +16,7 @@ static bool is_host(struct xrw_store *store, xrw_exit_id id)
     struct xrw_error err;
 
     assert_done(xrw_store_exit(store, id, &exit, &err), err);
-    return xrw_vmx_is_host_exit(&exit);
+    return xrw_exit_is_host(&exit);
 }
 
 static void test_walk_visits_each_position_once_each_way(void **state)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "batch.h"
 
+#include "xrw/svm.h"
 #include "xrw/vmx.h"
 
 #include <string.h>
@@ -113,7 +114,7 @@ static void take_qualification(struct xrw_batch_exit *exit, struct xrw_site *sit
     unsigned reason = (unsigned)(site->field[XRW_SITE_reason] & 0xffff);
 
     if (!(site->known >> XRW_SITE_qualification & 1) ||
-        (reason != XRW_VMX_EXCEPTION_NMI && reason != XRW_VMX_INVLPG))
+        (reason != XRW_VMX_EXCEPTION_NMI && reason != XRW_VMX_INVLPG && reason != XRW_SVM_INVLPG))
         return;
     exit->has_qualification = true;
     exit->qualification = site->field[XRW_SITE_qualification];

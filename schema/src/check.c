@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Whether a recording is whole: every row where it should be, and every content what it says. */
 #include "db.h"
-#include "xrw/vmx.h"
+#include "xrw/reason.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -184,7 +184,7 @@ static int check_reasons(struct checker *checker)
     int ret = xrw_db_error(checker->store, rc, "reading exit reasons", checker->err);
 
     while (!ret && (ret = xrw_db_step(checker->store, stmt, "reading them", checker->err)) == 1) {
-        const char *name = xrw_vmx_reason_name((unsigned)xrw_db_u64(stmt, 0));
+        const char *name = xrw_reason_name((unsigned)xrw_db_u64(stmt, 0));
         const char *found = (const char *)sqlite3_column_text(stmt, 1);
 
         right += name && found && !strcmp(name, found);
@@ -192,7 +192,7 @@ static int check_reasons(struct checker *checker)
         ret = 0;
     }
     sqlite3_finalize(stmt);
-    if (!ret && (right != rows || rows != xrw_vmx_reason_count))
+    if (!ret && (right != rows || rows != xrw_reason_count()))
         report(checker, "exit reasons do not have the names that they should");
     return ret;
 }

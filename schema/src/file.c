@@ -2,7 +2,7 @@
 #include "db.h"
 #include "file_check.h"
 #include "sql.h"
-#include "xrw/vmx.h"
+#include "xrw/reason.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,10 +75,13 @@ static int fill_reasons(struct xrw_store *store, struct xrw_error *err)
     sqlite3_stmt *stmt;
     int ret = xrw_db_statement(store, XRW_SQL_ADD_REASON, &stmt, err);
 
-    for (size_t i = 0; !ret && i < xrw_vmx_reason_count; i++) {
-        xrw_db_bind_u64(stmt, 1, xrw_vmx_reason_table[i].reason);
-        xrw_db_bind_text(stmt, 2, xrw_vmx_reason_table[i].name);
-        xrw_db_bind_text(stmt, 3, xrw_vmx_reason_table[i].what);
+    for (size_t i = 0; !ret && i < xrw_reason_count(); i++) {
+        const struct xrw_reason_info *info = xrw_reason_at(i);
+
+        xrw_db_bind_u64(stmt, 1, info->reason);
+        xrw_db_bind_text(stmt, 2, info->name);
+        xrw_db_bind_text(stmt, 3, info->what);
+        xrw_db_bind_text(stmt, 4, xrw_reason_vendor(info->reason));
         ret = xrw_db_step(store, stmt, "creating the recording", err);
         sqlite3_reset(stmt);
     }

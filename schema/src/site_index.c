@@ -2,7 +2,7 @@
 #include "site_index.h"
 
 #include "db.h"
-#include "xrw/vmx.h"
+#include "xrw/reason.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static bool is_host(const struct xrw_site *site)
     xrw_exit_set(&exit, XRW_EXIT_reason, site->field[XRW_SITE_reason]);
     if (site->known >> XRW_SITE_intr_info & 1)
         xrw_exit_set(&exit, XRW_EXIT_intr_info, site->field[XRW_SITE_intr_info]);
-    return xrw_vmx_is_host_exit(&exit);
+    return xrw_exit_is_host(&exit);
 }
 
 void xrw_site_entry_fill(struct xrw_site_entry *entry, const struct xrw_site *site)
@@ -31,7 +31,9 @@ void xrw_site_entry_fill(struct xrw_site_entry *entry, const struct xrw_site *si
 bool xrw_site_entry_matches(const struct xrw_site_entry *entry,
                             const struct xrw_exit_filter *filter)
 {
-    if (filter->by_reason && (!entry->reason_known || entry->reason != filter->reason))
+    if (filter->by_reason &&
+        (!entry->reason_known ||
+         (entry->reason != filter->reason && entry->reason != xrw_reason_twin(filter->reason))))
         return false;
     if (filter->by_rip &&
         (!entry->rip_known || entry->rip < filter->rip_first || entry->rip > filter->rip_last))

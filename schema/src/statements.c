@@ -41,7 +41,7 @@ const char *const xrw_statement_text[XRW_SQL_COUNT] = {
     [XRW_SQL_ROLLBACK] = "ROLLBACK",
     [XRW_SQL_SET_META] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)",
     [XRW_SQL_GET_META] = "SELECT value FROM meta WHERE key = ?",
-    [XRW_SQL_ADD_REASON] = "INSERT INTO exit_reason(reason, name, what) VALUES(?, ?, ?)",
+    [XRW_SQL_ADD_REASON] = "INSERT INTO exit_reason(reason, name, what, vendor) VALUES(?, ?, ?, ?)",
     [XRW_SQL_ADD_RUN] =
         "INSERT INTO run(first_exit, last_exit, end_unix_ns, stop, stop_detail, id, source, mode,"
         " memory, vcpus, interrupts, reexecutable, fitness, domain, parent, start_unix_ns, "

@@ -60,7 +60,7 @@ static bool matches(const struct xrw_exit *exit, const struct xrw_exit_filter *f
            (!filter->by_rip || (exit->before.known[XRW_REG_rip] && rip >= filter->rip_first &&
                                 rip <= filter->rip_last)) &&
            (!filter->by_vcpu || exit->vcpu == filter->vcpu) &&
-           (!filter->guest_only || !has_reason || !xrw_vmx_is_host_exit(exit));
+           (!filter->guest_only || !has_reason || !xrw_exit_is_host(exit));
 }
 
 static xrw_exit_id expected(const struct xrw_exit_filter *filter, xrw_exit_id from, bool forward,

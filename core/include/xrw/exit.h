@@ -15,16 +15,20 @@ extern "C" {
 
 /*
  * Fields of an exit beside its registers: name (column of `exit`, gdb register $exit_NAME), bits,
- * what it is.  Values are the raw VMCS fields; one that the exit reason leaves undefined, or that
- * the source did not deliver, is not known.
- * Source: Intel SDM, "VM-Exit Information Fields"; xen-patch/vmexit_abi.h.
+ * what it is.  Values are the raw VMCS or VMCB fields, except the reason on SVM (see xrw/reason.h);
+ * one that the exit reason leaves undefined, or that the source did not deliver, is not known.
+ * Where SVM tells the same in another way it stands there too: EXITINTINFO in idt_info and
+ * idt_error, EVENTINJ in entry_intr_info and entry_error, nRIP - RIP in insn_len, EXITINFO2 in gpa
+ * (nested page fault), gla (#PF), and, for a task switch, in qualification (see xrw/svm.h).
+ * Source: Intel SDM, "VM-Exit Information Fields"; AMD APM volume 2, "VMCB Layout, Control Area";
+ * xen-patch/vmexit_abi.h.
  */
 #define XRW_EXIT_FIELD_TABLE(X)                                                                    \
     X(time_ns, 64, "host time since the run began, in nanoseconds, when the exit was taken in")    \
     X(tsc, 64, "host TSC right after the exit")                                                    \
-    X(reason, 32, "exit reason, all 32 bits; the basic reason is in bits 15:0")                    \
-    X(qualification, 64, "exit qualification")                                                     \
-    X(gpa, 64, "guest-physical address (EPT violation and misconfiguration)")                      \
+    X(reason, 32, "exit reason; the basic reason is in bits 15:0, on SVM 0x1000 + EXITCODE")       \
+    X(qualification, 64, "exit qualification; on SVM EXITINFO1")                                   \
+    X(gpa, 64, "guest-physical address (EPT violation and misconfiguration; nested page fault)")   \
     X(gla, 64, "guest-linear address")                                                             \
     X(intr_info, 32, "VM-exit interruption information")                                           \
     X(intr_error, 32, "VM-exit interruption error code")                                           \
@@ -32,7 +36,7 @@ extern "C" {
     X(idt_error, 32, "IDT-vectoring error code")                                                   \
     X(insn_len, 32, "VM-exit instruction length in bytes")                                         \
     X(insn_info, 32, "VM-exit instruction information")                                            \
-    X(interruptibility, 32, "guest interruptibility state")                                        \
+    X(interruptibility, 32, "guest interruptibility state; on SVM interrupt state")                \
     X(entry_intr_info, 32, "what the VM entry that began this gap injected")                       \
     X(entry_error, 32, "error code of that injection")                                             \
     X(entry_tsc, 64, "host TSC right before that VM entry")                                        \

@@ -4,6 +4,7 @@
 #define XRW_VMX_H
 
 #include "xrw/exit.h"
+#include "xrw/reason.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,6 +32,7 @@ enum xrw_vmx_reason {
     XRW_VMX_INVLPG = 14,
     XRW_VMX_RDPMC = 15,
     XRW_VMX_RDTSC = 16,
+    XRW_VMX_RSM = 17,
     XRW_VMX_VMCALL = 18,
     XRW_VMX_VMCLEAR = 19,
     XRW_VMX_VMPTRLD = 21,
@@ -76,31 +78,12 @@ enum xrw_vmx_reason {
     XRW_VMX_WRMSRNS_IMM = 85,
 };
 
-struct xrw_vmx_reason_info {
-    unsigned reason;
-    const char *name; /* as in Xen's EXIT_REASON_*, shortened where Xen's is long */
-    const char *what; /* one line */
-};
-
 /* Table of the reasons, by increasing number, and its length. */
-extern const struct xrw_vmx_reason_info xrw_vmx_reason_table[];
+extern const struct xrw_reason_info xrw_vmx_reason_table[];
 extern const size_t xrw_vmx_reason_count;
 
-/* Name of a basic exit reason, e.g. "CPUID"; NULL if it has none. */
-const char *xrw_vmx_reason_name(unsigned basic_reason);
-
-/* Basic reason of that name (any case) or decimal number; -ENOENT. */
-int xrw_vmx_reason_by_name(const char *name);
-
-/*
- * Write what the exit asks for in words, operands decoded, e.g. "OUT port 0xe9 size 1 value 0x41",
- * "WRMSR 0xc0000080 (IA32_EFER) = 0x501", "EPT write gpa 0x1234000 gla 0xffff... not present".
- * With the resume state the answer too ("CPUID leaf 0x1 subleaf 0x0 -> eax ..."), or "-> not
- * completed" where the hypervisor left RIP at the instruction, because a fault or another try
- * follows.  A value that is not known is "?".  ASCII, one line, always NUL-terminated if bytes is
- * not 0; empty for a reason that has no operands, or if the reason is not known.
- * Returns the length it would have had, as snprintf does.
- */
+/* As xrw_exit_describe(), xrw_exit_is_host() and xrw_exit_may_write_memory(), for exits of VMX.
+ * Source: for the last one Xen 4.17, xen/arch/x86/hvm/vmx/vmx.c, vmx_vmexit_handler(). */
 size_t xrw_vmx_describe(const struct xrw_exit *exit, char *text, size_t bytes);
 
 /* Fields that an exit may define. */
@@ -117,22 +100,7 @@ size_t xrw_vmx_describe(const struct xrw_exit *exit, char *text, size_t bytes);
 unsigned xrw_vmx_defined_fields(unsigned reason, uint64_t qualification, uint32_t intr_info,
                                 uint32_t idt_info);
 
-/*
- * Whether this exit is the host's business, not the guest's: external interrupt, NMI or machine
- * check for the host, SMI, INIT, preemption timer, interrupt or NMI window.  Such exits fall at no
- * fixed place.  False if what would tell is not known.  Looks at the reason and intr_info only.
- */
 bool xrw_vmx_is_host_exit(const struct xrw_exit *exit);
-
-/*
- * Whether handling this exit may have written guest memory, so that memory read after it need not
- * be what the guest had at the exit: string input, hypercalls with outputs, emulated memory
- * accesses, task switches.  Conservative: true when in doubt.  Two things do not count, since they
- * can happen at any exit: accessed and dirty bits that the hypervisor sets as it follows the
- * guest's page tables, and words that it keeps up to date in pages which the guest registered for
- * that (time, runstate, pending events).
- * Source: Xen 4.17, xen/arch/x86/hvm/vmx/vmx.c, vmx_vmexit_handler().
- */
 bool xrw_vmx_may_write_memory(const struct xrw_exit *exit);
 
 #ifdef __cplusplus

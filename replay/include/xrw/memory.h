@@ -3,7 +3,7 @@
  * Guest memory as of an exit, with its truth.
  *
  * Recorded memory is what stood there while the fork was held at the exit, after the hypervisor
- * handled it.  At an exit whose handling may have written memory (xrw_vmx_may_write_memory) the
+ * handled it.  At an exit whose handling may have written memory (xrw_exit_may_write_memory) the
  * bytes that differ from the exit before may be the guest's work or the hypervisor's: those bytes
  * are not known at that exit.  All others are the guest's memory at the exit.  In sync mode exits are
  * not handled, and all bytes are.

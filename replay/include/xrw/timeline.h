@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Positions in a run, and moving between them.  A position is an exit of the run.  The host's own
- * exits (xrw_vmx_is_host_exit) are positions too, but hidden from moving unless asked for.
+ * exits (xrw_exit_is_host) are positions too, but hidden from moving unless asked for.
  */
 #ifndef XRW_TIMELINE_H
 #define XRW_TIMELINE_H

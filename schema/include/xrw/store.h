@@ -242,12 +242,12 @@ int xrw_store_fxsave(struct xrw_store *store, xrw_exit_id id, uint8_t *fxsave,
 /* Which exits to look for; an unset member matches all. */
 struct xrw_exit_filter {
     bool by_reason;
-    unsigned reason; /* basic reason */
+    unsigned reason; /* basic reason; its xrw_reason_twin() matches too */
     bool by_rip;
     xrw_gva rip_first, rip_last; /* inclusive */
     bool by_vcpu;
     uint32_t vcpu;
-    bool guest_only; /* leave the host's exits out (xrw_vmx_is_host_exit) */
+    bool guest_only; /* leave the host's exits out (xrw_exit_is_host) */
 };
 
 /*
