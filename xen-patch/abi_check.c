@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Compares vmexit_abi.h with a Xen public header at compile time: the stock layout where the header
- * has interface version 7, the patched one where it has 8.  There is nothing to run.
+ * has interface version 7, the patched one where it has 9.  There is nothing to run.
  *
  *   cc -std=gnu11 -fsyntax-only -isystem DIR abi_check.c
  *
@@ -20,11 +20,13 @@
 
 #define SAME(ours, theirs) _Static_assert((ours) == (theirs), #ours " is not " #theirs)
 
-/* The union of a request, counted from its beginning. */
-#define VMX_OFFSET(field) (offsetof(vm_event_request_t, u.vmexit.arch.vmx.field))
-#define SAME_FIELD(type, field)                                                                    \
-    SAME(XRW_REQUEST_UNION_OFFSET + offsetof(struct type, field), VMX_OFFSET(field));              \
-    SAME(sizeof(((struct type *)0)->field), sizeof(((struct vm_event_vmexit *)0)->arch.vmx.field))
+/* A field of ours against Xen's, MEMBER of the event; offsets are from the request's beginning. */
+#define SAME_MEMBER(type, field, member)                                                           \
+    SAME(XRW_REQUEST_UNION_OFFSET + offsetof(struct type, field),                                  \
+         offsetof(vm_event_request_t, u.vmexit.member));                                           \
+    SAME(sizeof(((struct type *)0)->field), sizeof(((struct vm_event_vmexit *)0)->member))
+#define SAME_FIELD(type, field) SAME_MEMBER(type, field, arch.vmx.field)
+#define SAME_SVM(field) SAME_MEMBER(xrw_vmexit_svm, field, arch.svm.field)
 
 SAME(XRW_REQUEST_UNION_OFFSET, offsetof(vm_event_request_t, u));
 SAME(sizeof(vm_event_request_t), sizeof(vm_event_response_t));
@@ -38,12 +40,17 @@ SAME(sizeof(struct xrw_vmexit_stock), sizeof(struct vm_event_vmexit));
 SAME_FIELD(xrw_vmexit_stock, reason);
 SAME_FIELD(xrw_vmexit_stock, qualification);
 
-#elif VM_EVENT_INTERFACE_VERSION == 8
+#elif VM_EVENT_INTERFACE_VERSION == 9
 
 SAME(XRW_VM_EVENT_VERSION_PATCHED, VM_EVENT_INTERFACE_VERSION);
 SAME(XRW_REQUEST_SIZE_PATCHED, sizeof(vm_event_request_t));
 SAME(XRW_REQUEST_REGS_OFFSET_PATCHED, offsetof(vm_event_request_t, data));
-SAME(sizeof(struct xrw_vmexit_vmx), sizeof(struct vm_event_vmexit));
+SAME(sizeof(struct xrw_vmexit), sizeof(struct vm_event_vmexit));
+SAME_MEMBER(xrw_vmexit, vendor, vendor);
+SAME(XRW_VMEXIT_VENDOR_VMX, VM_EVENT_VMEXIT_VMX);
+SAME(XRW_VMEXIT_VENDOR_SVM, VM_EVENT_VMEXIT_SVM);
+SAME(sizeof(struct xrw_vmexit_vmx), sizeof(((struct vm_event_vmexit *)0)->arch.vmx));
+SAME(sizeof(struct xrw_vmexit_svm), sizeof(((struct vm_event_vmexit *)0)->arch.svm));
 SAME_FIELD(xrw_vmexit_vmx, reason);
 SAME_FIELD(xrw_vmexit_vmx, qualification);
 SAME_FIELD(xrw_vmexit_vmx, guest_physical);
@@ -62,6 +69,20 @@ SAME_FIELD(xrw_vmexit_vmx, entry_offset);
 SAME_FIELD(xrw_vmexit_vmx, entry_intr_info);
 SAME_FIELD(xrw_vmexit_vmx, entry_error);
 SAME_FIELD(xrw_vmexit_vmx, entries);
+SAME_SVM(exitcode);
+SAME_SVM(exitinfo1);
+SAME_SVM(exitinfo2);
+SAME_SVM(exitintinfo);
+SAME_SVM(nrip);
+SAME_SVM(interrupt_state);
+SAME_SVM(held);
+SAME_SVM(insn_len);
+SAME_SVM(insn);
+SAME_SVM(tsc);
+SAME_SVM(entry_tsc);
+SAME_SVM(entry_offset);
+SAME_SVM(entry_eventinj);
+SAME_SVM(entries);
 
 SAME(XRW_VMEXIT_MODE_ASYNC, XEN_DOMCTL_MONITOR_VMEXIT_ASYNC);
 SAME(XRW_VMEXIT_MODE_SYNC, XEN_DOMCTL_MONITOR_VMEXIT_SYNC);
@@ -69,7 +90,7 @@ SAME(XRW_VMEXIT_MODE_PAUSE, XEN_DOMCTL_MONITOR_VMEXIT_PAUSE);
 SAME(XRW_MONITOR_CAP_VMEXIT_PAUSE, XEN_DOMCTL_MONITOR_CAP_VMEXIT_PAUSE);
 
 #else
-#error "vmexit_abi.h describes interface versions 7 and 8 only"
+#error "vmexit_abi.h describes interface versions 7 and 9 only"
 #endif
 
 /* A page of 4096 bytes, 64 of them the ring's header: 8 slots either way, as 16 would not fit. */

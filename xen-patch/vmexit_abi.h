@@ -12,7 +12,7 @@
 
 /* Value of the `version` word of a request; a response must carry the same. */
 #define XRW_VM_EVENT_VERSION_STOCK 7u
-#define XRW_VM_EVENT_VERSION_PATCHED 8u
+#define XRW_VM_EVENT_VERSION_PATCHED 9u
 
 /* What XEN_DOMCTL_MONITOR_OP_ENABLE of event 12 (VMEXIT) takes in u.vmexit.sync. */
 #define XRW_VMEXIT_MODE_ASYNC 0u
@@ -51,11 +51,42 @@ struct xrw_vmexit_vmx {
     uint64_t entries;         /* VM entries of this vCPU so far */
 };
 
+/* u.vmexit.arch.svm of a patched request.  Raw VMCB fields, read at the exit. */
+struct xrw_vmexit_svm {
+    uint64_t exitcode;        /* EXITCODE, all 64 bits: -1 is a VMRUN that failed */
+    uint64_t exitinfo1;       /* EXITINFO1 */
+    uint64_t exitinfo2;       /* EXITINFO2 */
+    uint64_t exitintinfo;     /* EXITINTINFO: what was being delivered; laid out as VMX has it,
+                                 with the error code in bits 63:32 */
+    uint64_t nrip;            /* nRIP; 0 if the processor does not save it, or not for this exit */
+    uint32_t interrupt_state; /* bit 0: in an interrupt shadow */
+    uint32_t held;            /* as above */
+    uint8_t insn_len;         /* valid bytes of insn, 0 to 15 */
+    uint8_t insn[15];         /* guest instruction bytes (nested page faults and #PF only) */
+    uint64_t tsc;             /* these as above */
+    uint64_t entry_tsc;
+    uint64_t entry_offset;
+    uint64_t entry_eventinj; /* EVENTINJ at the entry: what was injected */
+    uint64_t entries;
+};
+
+/* u.vmexit of a patched request. */
+#define XRW_VMEXIT_VENDOR_VMX 1u
+#define XRW_VMEXIT_VENDOR_SVM 2u
+struct xrw_vmexit {
+    union {
+        struct xrw_vmexit_vmx vmx;
+        struct xrw_vmexit_svm svm;
+    } arch;
+    uint32_t vendor; /* which of them: XRW_VMEXIT_VENDOR_* */
+    uint32_t pad;
+};
+
 /* Offsets and sizes in a request, in bytes. */
 #define XRW_REQUEST_SIZE_STOCK 400u
-#define XRW_REQUEST_SIZE_PATCHED 472u
+#define XRW_REQUEST_SIZE_PATCHED 480u
 #define XRW_REQUEST_UNION_OFFSET 24u
 #define XRW_REQUEST_REGS_OFFSET_STOCK 56u
-#define XRW_REQUEST_REGS_OFFSET_PATCHED 128u
+#define XRW_REQUEST_REGS_OFFSET_PATCHED 136u
 
 #endif

@@ -68,24 +68,49 @@ static enum xrw_check_state check_dom0(const struct doctor_facts *f, struct xrw_
     return found(check, XRW_CHECK_OK, "", "PV");
 }
 
-static bool is_intel(const struct doctor_facts *f)
+/* What Xen can monitor, and what virtualization is called there. */
+static const struct processor {
+    const char *vendor, *name, *mode, *switch_name;
+} processors[] = {
+    {"GenuineIntel", "Intel", "VMX", "VT-x"},
+    {"AuthenticAMD", "AMD", "SVM", "SVM"},
+    {"HygonGenuine", "Hygon", "SVM", "SVM"},
+};
+
+/* NULL: another one. */
+static const struct processor *processor(const struct doctor_facts *f)
 {
-    return !strcmp(f->vendor, "GenuineIntel");
+    for (size_t i = 0; i < sizeof processors / sizeof *processors; i++)
+        if (!strcmp(f->vendor, processors[i].vendor))
+            return &processors[i];
+    return NULL;
 }
 
-static enum xrw_check_state check_vmx(const struct doctor_facts *f, struct xrw_check *check)
+static bool is_svm(const struct doctor_facts *f)
 {
-    if (!is_intel(f))
+    const struct processor *p = processor(f);
+
+    return p && !strcmp(p->mode, "SVM");
+}
+
+static enum xrw_check_state check_processor(const struct doctor_facts *f, struct xrw_check *check)
+{
+    const struct processor *p = processor(f);
+    char advice[128];
+
+    if (!p)
         return found(check, XRW_CHECK_MISSING,
-                     "record on an Intel host; recordings can be replayed anywhere",
-                     "%s: Xen sends VM exits, and forks domains, on Intel only", f->vendor);
+                     "record on an Intel or AMD host; recordings can be replayed anywhere",
+                     "%s: Xen sends VM exits on Intel and AMD only", f->vendor);
     if (f->physical)
-        return found(check, XRW_CHECK_UNKNOWN, ADVICE_DOM0, "Intel; Xen cannot be asked");
+        return found(check, XRW_CHECK_UNKNOWN, ADVICE_DOM0, "%s; Xen cannot be asked", p->name);
+    (void)snprintf(advice, sizeof advice,
+                   "switch virtualization (%s) on in the firmware, or use another machine",
+                   p->switch_name);
     if (!f->hvm)
-        return found(check, XRW_CHECK_MISSING,
-                     "switch virtualization (VT-x) on in the firmware, or use another machine",
-                     "Intel, without VMX");
-    return found(check, XRW_CHECK_OK, "", "Intel, VMX%s%s", *f->cpu ? "; " : "", f->cpu);
+        return found(check, XRW_CHECK_MISSING, advice, "%s, without %s", p->name, p->mode);
+    return found(check, XRW_CHECK_OK, "", "%s, %s%s%s", p->name, p->mode, *f->cpu ? "; " : "",
+                 f->cpu);
 }
 
 static enum xrw_check_state check_hap(const struct doctor_facts *f, struct xrw_check *check)
@@ -94,8 +119,8 @@ static enum xrw_check_state check_hap(const struct doctor_facts *f, struct xrw_c
         return found(check, XRW_CHECK_UNKNOWN, ADVICE_DOM0, "Xen cannot be asked");
     if (!f->hap)
         return found(check, XRW_CHECK_MISSING,
-                     f->hvm ? "start Xen with hap=1; the processor must have EPT"
-                            : "switch VT-x on first",
+                     f->hvm ? "start Xen with hap=1; the processor must have EPT or NPT"
+                            : "switch virtualization on first",
                      "Xen does not use second-level page tables");
     return found(check, XRW_CHECK_OK, "", "Xen uses second-level page tables");
 }
@@ -134,10 +159,9 @@ static enum xrw_check_state check_capability(const struct doctor_facts *f, struc
 
 static enum xrw_check_state check_event(const struct doctor_facts *f, struct xrw_check *check)
 {
-    /* There the capability is set, and no event ever comes. */
-    if (!is_intel(f))
-        return found(check, XRW_CHECK_MISSING, "record on an Intel host",
-                     "Xen sends none on this processor");
+    /* Without the patches the capability is set there, and no event ever comes. */
+    if (is_svm(f) && f->asked && !f->asked_code && !f->pause)
+        return found(check, XRW_CHECK_MISSING, ADVICE_PATCHES, "not in this Xen on AMD");
     return check_capability(f, check, f->event, "use Xen 4.17");
 }
 
@@ -286,7 +310,7 @@ static const struct {
     {"xen", "Xen", ALWAYS, true, check_xen},
     {"control", "control interface", ON_XEN, true, check_control},
     {"dom0", "dom0", ON_XEN, true, check_dom0},
-    {"processor", "processor", ON_XEN, true, check_vmx},
+    {"processor", "processor", ON_XEN, true, check_processor},
     {"hap", "hardware paging", ON_XEN, true, check_hap},
     {"forks", "VM forks", ON_XEN, true, check_sharing},
     {"event", "VM-exit event", ON_XEN, true, check_event},

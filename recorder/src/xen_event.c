@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "xen.h"
 
-#include "vmexit_abi.h"
+#include "xen_event.h"
 #include "xrw/vmx.h"
 
 #include <errno.h>
@@ -13,14 +13,21 @@
 #define INFO_VALID (UINT32_C(1) << 31)
 #define INFO_HAS_ERROR (UINT32_C(1) << 11)
 
-static void set_interruption(struct xrw_exit *exit, enum xrw_exit_field info_field, uint32_t info,
-                             enum xrw_exit_field error_field, uint32_t error)
+void xen_event_set_interruption(struct xrw_exit *exit, enum xrw_exit_field info_field,
+                                uint32_t info, enum xrw_exit_field error_field, uint32_t error)
 {
     if (!(info & INFO_VALID))
         return;
     xrw_exit_set(exit, info_field, info);
     if (info & INFO_HAS_ERROR)
         xrw_exit_set(exit, error_field, error);
+}
+
+void xen_event_set_entry(struct xrw_exit *exit, uint32_t info, uint32_t error)
+{
+    xrw_exit_set(exit, XRW_EXIT_entry_intr_info, info);
+    if (info & INFO_VALID && info & INFO_HAS_ERROR)
+        xrw_exit_set(exit, XRW_EXIT_entry_error, error);
 }
 
 static void set_reason(struct xrw_exit *exit, uint64_t reason, uint64_t qualification,
@@ -31,7 +38,7 @@ static void set_reason(struct xrw_exit *exit, uint64_t reason, uint64_t qualific
         xrw_exit_set(exit, XRW_EXIT_qualification, qualification);
 }
 
-static void set_fields(struct xrw_exit *exit, const struct xrw_vmexit_vmx *vmx)
+static void set_vmx(struct xrw_exit *exit, const struct xrw_vmexit_vmx *vmx)
 {
     unsigned reason = vmx->reason & 0xffff;
     unsigned fields =
@@ -43,10 +50,10 @@ static void set_fields(struct xrw_exit *exit, const struct xrw_vmexit_vmx *vmx)
     if (fields & XRW_VMX_HAS_LINEAR)
         xrw_exit_set(exit, XRW_EXIT_gla, vmx->guest_linear);
     if (reason == XRW_VMX_EXCEPTION_NMI || reason == XRW_VMX_EXTERNAL_INTERRUPT)
-        set_interruption(exit, XRW_EXIT_intr_info, vmx->intr_info, XRW_EXIT_intr_error,
-                         vmx->intr_error);
-    set_interruption(exit, XRW_EXIT_idt_info, vmx->idt_vectoring_info, XRW_EXIT_idt_error,
-                     vmx->idt_vectoring_error);
+        xen_event_set_interruption(exit, XRW_EXIT_intr_info, vmx->intr_info, XRW_EXIT_intr_error,
+                                   vmx->intr_error);
+    xen_event_set_interruption(exit, XRW_EXIT_idt_info, vmx->idt_vectoring_info, XRW_EXIT_idt_error,
+                               vmx->idt_vectoring_error);
     if (fields & XRW_VMX_HAS_LENGTH)
         xrw_exit_set(exit, XRW_EXIT_insn_len, vmx->instruction_length);
     if (fields & XRW_VMX_HAS_INFO)
@@ -56,9 +63,7 @@ static void set_fields(struct xrw_exit *exit, const struct xrw_vmexit_vmx *vmx)
     xrw_exit_set(exit, XRW_EXIT_entry_tsc, vmx->entry_tsc);
     xrw_exit_set(exit, XRW_EXIT_entry_tsc_offset, vmx->entry_offset);
     xrw_exit_set(exit, XRW_EXIT_entries, vmx->entries);
-    xrw_exit_set(exit, XRW_EXIT_entry_intr_info, vmx->entry_intr_info);
-    if (vmx->entry_intr_info & INFO_VALID && vmx->entry_intr_info & INFO_HAS_ERROR)
-        xrw_exit_set(exit, XRW_EXIT_entry_error, vmx->entry_error);
+    xen_event_set_entry(exit, vmx->entry_intr_info, vmx->entry_error);
 }
 
 /* Where the registers that are plain 64-bit words stand in the event. */
@@ -132,10 +137,10 @@ static void set_segment(struct xrw_registers *regs, enum xrw_register selector_r
 }
 
 /*
- * Not taken from the event, which has them wrong: DR6 (always 0), and DR7 (stale while the guest
- * owns its debug registers).  The bases of CS, SS, DS and ES are cut to 32 bits, and have no more:
- * the processor clears the others.
- * Source: Intel SDM, "Saving Segment Registers and Descriptor-Table Registers".
+ * Not taken from the event, as VMX has them wrong there: DR6 (always 0), and DR7 (stale while the
+ * guest owns its debug registers).  The bases of CS, SS, DS and ES are cut to 32 bits, and have no
+ * more: the processor clears the others. Source: Intel SDM, "Saving Segment Registers and
+ * Descriptor-Table Registers".
  */
 static void set_registers(struct xrw_registers *regs, const struct vm_event_regs_x86 *event)
 {
@@ -190,13 +195,36 @@ static void decode_stock(const uint8_t *request, struct xrw_exit *exit)
                xrw_vmx_defined_fields(reason, stock.qualification, 0, 0));
 }
 
+/* Whether the vCPU is held at this exit. */
+static bool decode_patched(const struct xrw_vmexit *event, const struct vm_event_regs_x86 *regs,
+                           struct xrw_exit *exit)
+{
+    if (event->vendor == XRW_VMEXIT_VENDOR_VMX) {
+        set_vmx(exit, &event->arch.vmx);
+        return event->arch.vmx.held;
+    }
+    xen_event_set_svm(exit, &event->arch.svm, regs->rip);
+    xrw_registers_set(&exit->before, XRW_REG_dr6, regs->dr6);
+    xrw_registers_set(&exit->before, XRW_REG_dr7, regs->dr7);
+    return event->arch.svm.held;
+}
+
+static int check_vendor(const struct xrw_vmexit *event, struct xrw_error *err)
+{
+    if (event->vendor == XRW_VMEXIT_VENDOR_VMX || event->vendor == XRW_VMEXIT_VENDOR_SVM)
+        return 0;
+    return xrw_error_set(err, -EUCLEAN, "an event of a processor of unknown kind %" PRIu32,
+                         event->vendor);
+}
+
 int xen_event_decode(const uint8_t *request, size_t bytes, struct xrw_exit *exit, bool *held,
                      struct xrw_error *err)
 {
     struct request_head head;
-    struct xrw_vmexit_vmx vmx = {0};
+    struct xrw_vmexit event;
     struct vm_event_regs_x86 regs;
     const struct layout *layout;
+    bool stock, holds = false;
 
     if (bytes < sizeof head)
         return xrw_error_set(err, -EUCLEAN, "an event of %zu bytes is too short", bytes);
@@ -210,15 +238,17 @@ int xen_event_decode(const uint8_t *request, size_t bytes, struct xrw_exit *exit
                              XRW_VM_EVENT_VERSION_PATCHED);
     if (head.reason != VM_EVENT_REASON_VMEXIT)
         return 0;
+    stock = head.version == XRW_VM_EVENT_VERSION_STOCK;
+    memcpy(&event, request + XRW_REQUEST_UNION_OFFSET, sizeof event);
+    if (!stock && check_vendor(&event, err))
+        return -EUCLEAN;
     *exit = (struct xrw_exit){.vcpu = head.vcpu};
-    if (head.version == XRW_VM_EVENT_VERSION_STOCK) {
-        decode_stock(request, exit);
-    } else {
-        memcpy(&vmx, request + XRW_REQUEST_UNION_OFFSET, sizeof vmx);
-        set_fields(exit, &vmx);
-    }
     memcpy(&regs, request + layout->regs_offset, sizeof regs);
     set_registers(&exit->before, &regs);
-    *held = vmx.held && head.flags & VM_EVENT_FLAG_VCPU_PAUSED;
+    if (stock)
+        decode_stock(request, exit);
+    else
+        holds = decode_patched(&event, &regs, exit);
+    *held = holds && head.flags & VM_EVENT_FLAG_VCPU_PAUSED;
     return 1;
 }

@@ -49,8 +49,8 @@ static int fork_error(uint32_t parent, int code, struct xrw_error *err)
     } reasons[] = {
         {-ENOSYS, "this Xen has no VM forks\nbuild it with CONFIG_MEM_SHARING=y, as "
                   "xen-patch/README.md says, or record the domain itself: --domain ID"},
-        {-EOPNOTSUPP, "Xen forks domains on Intel (VMX) hosts only\nrecord on such a host; "
-                      "recordings can be replayed anywhere"},
+        {-EOPNOTSUPP, "this Xen forks domains on Intel hosts only\napply the patches of xen-patch/ "
+                      "to it, as its README.md says, or record the domain itself: --domain ID"},
         {-ENODEV, "hardware-assisted paging is off, and forks need it\nstart Xen with hap=1"},
         {-EXDEV, "it has an IOMMU\nstart it without passed-through devices (passthrough = "
                  "\"disabled\")"},

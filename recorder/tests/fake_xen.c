@@ -122,12 +122,15 @@ static void put_request(uint32_t n, unsigned reason)
     memset(request, 0, request_bytes());
     memcpy(request, head, sizeof head);
     if (fake_xen.patched) {
-        struct xrw_vmexit_vmx vmx = {.reason = reason,
-                                     .qualification = EPT_WRITE,
-                                     .guest_physical = (n + 1) << XRW_PAGE_SHIFT,
-                                     .held = fake_xen.mode == XRW_VMEXIT_MODE_PAUSE};
+        struct xrw_vmexit event = {
+            .vendor = XRW_VMEXIT_VENDOR_VMX,
+            .arch.vmx = {.reason = reason,
+                         .qualification = EPT_WRITE,
+                         .guest_physical = (n + 1) << XRW_PAGE_SHIFT,
+                         .held = fake_xen.mode == XRW_VMEXIT_MODE_PAUSE},
+        };
 
-        memcpy(request + XRW_REQUEST_UNION_OFFSET, &vmx, sizeof vmx);
+        memcpy(request + XRW_REQUEST_UNION_OFFSET, &event, sizeof event);
         memcpy(request + XRW_REQUEST_REGS_OFFSET_PATCHED, &regs, sizeof regs);
     } else {
         struct xrw_vmexit_stock stock = {.reason = reason, .qualification = EPT_WRITE};

@@ -92,6 +92,9 @@ CASE(not_privileged, f->control = -EPERM)
 CASE(no_answer, f->control = -EIO)
 CASE(pvh_dom0, f->dom0_hvm = true)
 CASE(amd, memcpy(f->vendor, "AuthenticAMD", 13))
+CASE(amd_stock, (amd(f), f->pause = false))
+CASE(amd_no_svm, (amd(f), f->hvm = false))
+CASE(another_vendor, memcpy(f->vendor, "CentaurHauls", 13))
 CASE(no_vmx, f->hvm = false)
 CASE(no_hap, f->hap = false)
 CASE(no_machine, f->physical = -EPERM)
@@ -132,8 +135,12 @@ static void test_each_trouble(void **state)
         {no_answer, "control", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},
         {no_answer, "dom0", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, ""},
         {pvh_dom0, "dom0", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "dom0=pvh"},
-        {amd, "processor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "Intel"},
-        {amd, "event", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "Intel"},
+        {amd, "processor", XRW_CHECK_OK, XRW_CHECK_OK, ""},
+        {amd, "event", XRW_CHECK_OK, XRW_CHECK_OK, ""},
+        {amd_stock, "processor", XRW_CHECK_OK, XRW_CHECK_MISSING, ""},
+        {amd_stock, "event", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "xen-patch"},
+        {amd_no_svm, "processor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "SVM"},
+        {another_vendor, "processor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "AMD"},
         {no_vmx, "processor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "VT-x"},
         {no_hap, "hap", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "hap=1"},
         {no_machine, "processor", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},

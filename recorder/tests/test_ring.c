@@ -177,10 +177,10 @@ static void test_unknown_version(void **state)
     struct xen *xen = *state;
     struct xrw_error err = {""};
 
-    xen->version = 9;
+    xen->version = 10;
     produce(xen);
     assert_int_equal(ring_take(&xen->ring, &err), -EUCLEAN);
-    assert_non_null(strstr(err.text, "version 9"));
+    assert_non_null(strstr(err.text, "version 10"));
     assert_int_equal(ring_answer(&xen->ring, 8), 0);
     assert_int_equal(word(xen, RSP_PROD), 0);
 }
