@@ -449,6 +449,12 @@ static void noise(struct fake_xen *xen, uint8_t *request)
         xen->random = xen->random * 6364136223846793005 + 1442695040888963407;
         request[i] = (uint8_t)(xen->random >> 56);
     }
+    if (xen->patched) {
+        uint32_t vendor = xen->random >> 63 ? XRW_VMEXIT_VENDOR_VMX : XRW_VMEXIT_VENDOR_SVM;
+
+        memcpy(request + XRW_REQUEST_UNION_OFFSET + offsetof(struct xrw_vmexit, vendor), &vendor,
+               sizeof vendor);
+    }
 }
 
 static void test_noise(void **state)

@@ -15,12 +15,13 @@
 
 #include "guest_build.h"
 #include "guest_status.h"
+#include "xen_compat.h"
 
 enum exit_status { DONE = 0, FAILED = 1, USAGE = 2, BAD_END = 3, TIME_OUT = 4 };
 
 static const char help[] =
     "usage: xrw-guest create [--memory MIB] [--vcpus N] [--initrd FILE] [--cmdline TEXT] KERNEL\n"
-    "       xrw-guest unpause|pause|destroy ID\n"
+    "       xrw-guest unpause|pause|destroy|reset ID\n"
     "       xrw-guest wait [--ready] [--seconds S] ID\n"
     "       xrw-guest list\n"
     "\n"
@@ -32,6 +33,7 @@ static const char help[] =
     "            default 1, the others are down\n"
     "  wait      until the guest has ended; with --ready, until it says that it is in its steady\n"
     "            loop.  Prints how it stands.  --seconds: no longer than that, default 60\n"
+    "  reset     bring a fork back to where it was made\n"
     "  list      a line for each domain but dom0: id, state, MiB\n"
     "\n"
     "Exit status: 0 done, 1 failed, 2 wrong usage; of wait also 3 the guest crashed or found "
@@ -225,6 +227,16 @@ static int command_destroy(const struct xen_handles *xen, const struct options *
     return change(xen, options, "destroy", xc_domain_destroy);
 }
 
+static int reset_fork(xc_interface *xch, uint32_t domid)
+{
+    return xen_compat_fork_reset(xch, domid, true, true);
+}
+
+static int command_reset(const struct xen_handles *xen, const struct options *options)
+{
+    return change(xen, options, "reset", reset_fork);
+}
+
 static int command_list(const struct xen_handles *xen, const struct options *options)
 {
     xc_domaininfo_t info;
@@ -252,6 +264,7 @@ static const struct command {
     {"create", command_create, true}, {"unpause", command_unpause, true},
     {"pause", command_pause, true},   {"destroy", command_destroy, true},
     {"wait", command_wait, true},     {"list", command_list, false},
+    {"reset", command_reset, true},
 };
 
 static const struct command *find_command(const char *name)

@@ -29,6 +29,7 @@ static const struct visit {
     {"monitor-mwait", visit_monitor_mwait},
     {"pause", visit_pause},
     {"vmx", visit_vmx},
+    {"svm", visit_svm},
     {"vmcall", visit_vmcall},
     {"msrs", visit_msrs},
     {"cr0", visit_cr0},

@@ -71,6 +71,7 @@ uint64_t visit_caches(void);
 uint64_t visit_monitor_mwait(void);
 uint64_t visit_pause(void);
 uint64_t visit_vmx(void);
+uint64_t visit_svm(void);
 uint64_t visit_vmcall(void);
 uint64_t visit_msrs(void);
 uint64_t visit_cr0(void);
@@ -103,6 +104,7 @@ void lapic_write(uint32_t offset, uint32_t value);
 #define ICR_SELF (1u << 18)
 #define ICR_NMI (4u << 8)
 
+extern bool is_amd; /* known after the first hypercall */
 uint64_t hypercall(uint64_t number, uint64_t arg1, uint64_t arg2, uint64_t arg3);
 #define HYPERCALL_XEN_VERSION 17
 #define HYPERCALL_CONSOLE_IO 18

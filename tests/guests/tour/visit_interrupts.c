@@ -78,7 +78,8 @@ uint64_t visit_nmi_window(void)
 {
     lapic_write(LAPIC_ICR, ICR_SELF | ICR_NMI);
     __asm__ volatile("nop\n\tnop" ::: "memory");
-    EXPECT(traps.count[NMI] == 0 ||
-           traps.count[NMI] == 2); /* blocked even where APICv delivers the others */
+    /* Blocked even where APICv delivers the others.  On AMD the second one comes with whichever VM
+     * entry follows the first one's IRET. */
+    EXPECT(traps.count[NMI] == 0 || traps.count[NMI] == 2 || (is_amd && traps.count[NMI] == 1));
     return traps.count[NMI];
 }

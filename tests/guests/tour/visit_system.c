@@ -79,6 +79,12 @@ static void single_step(void)
     EXPECT(traps.dr6 & 1u << 14);
 }
 
+/* On AMD Bochs leaves out of DR6 which breakpoint it was when a #DB exits. */
+static bool tells_breakpoint(uint64_t bit)
+{
+    return is_amd || traps.dr6 & bit;
+}
+
 uint64_t visit_debug_traps(void)
 {
     uint64_t before = traps.count[DB];
@@ -93,10 +99,10 @@ uint64_t visit_debug_traps(void)
     WRITE_REGISTER("dr1", (uint64_t)&watched_variable);
     WRITE_REGISTER("dr7", DR7_FIXED | DR7_EXECUTE_0);
     watched_function(1);
-    EXPECT(traps.count[DB] == before + 4 && traps.dr6 & 1);
+    EXPECT(traps.count[DB] == before + 4 && tells_breakpoint(1));
     WRITE_REGISTER("dr7", DR7_FIXED | DR7_WRITE_1);
     watched_function(2);
-    EXPECT(traps.count[DB] == before + 5 && traps.dr6 & 2);
+    EXPECT(traps.count[DB] == before + 5 && tells_breakpoint(2));
     WRITE_REGISTER("dr7", DR7_FIXED);
     return traps.count[DB];
 }

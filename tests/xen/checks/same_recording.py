@@ -10,8 +10,8 @@ import hashlib
 import sqlite3
 import sys
 
-HOST_REASONS = (1, 7, 8, 52)
-RDTSC = (16, 51)
+HOST_REASONS = (1, 7, 8, 52, 0x1060, 0x1061, 0x1064)  # of VMX, of SVM
+RDTSC = (16, 51, 0x106E, 0x1087)
 FIELDS = ["reason", "qualification", "gpa", "gla", "intr_info", "insn_len"]
 
 

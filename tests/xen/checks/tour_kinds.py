@@ -12,7 +12,7 @@ import sys
 
 NOTHING = r""
 # reason -> (number, pattern that at least one must match in full, operands of all must match this one)
-EXPECTED = {
+VMX = {
     "APIC_ACCESS": (12, r"APIC write offset 0xb0 \(EOI\)", r"APIC (read|write) offset 0x[0-9a-f]+ \(.+\)"),
     "CPUID": (24, r"CPUID leaf 0x0 subleaf 0x0 -> eax 0xd ebx 0x756e6547 ecx 0x6c65746e edx 0x49656e69", r"CPUID leaf 0x.* -> .*"),
     "CR_ACCESS": (8, r"cr4 = 0x20 \(rax\)", r".+"),
@@ -47,14 +47,60 @@ EXPECTED = {
     "XSETBV": (2, r"XSETBV xcr 0x0 = 0x7", r"XSETBV xcr 0x0 = 0x.*"),
 }
 # The last forms of INS and OUTS, of EPT violations: each must occur.
-ALSO = {
+VMX_ALSO = {
     "IO_INSTRUCTION": [r"REP INS port .*", r"INS port .*", r"REP OUTS port .*", r"OUTS port .*", r"IN port .* -> .*"],
     "EPT_VIOLATION": [r"EPT read .*", r"EPT write .*", r"EPT fetch .*", r".*\(page walk\).*", r"EPT write .* entry r-x.*"],
     "CR_ACCESS": [r"CLTS.*", r"LMSW.*", r"cr0 = .*"],
     "DR_ACCESS": [r"read dr6 into .*", r"dr7 = .*"],
 }
 # Only these may be missing or vary: they are driven by the host's clock.
-VARYING = {"EXTERNAL_INTERRUPT", "PENDING_VIRT_INTR", "PENDING_VIRT_NMI", "PAUSE_INSTRUCTION", "DR_ACCESS"}
+VMX_VARYING = {"EXTERNAL_INTERRUPT", "PENDING_VIRT_INTR", "PENDING_VIRT_NMI", "PAUSE_INSTRUCTION", "DR_ACCESS"}
+
+UNDONE = r" -> not completed"
+SVM = {
+    "CPUID": (24, r"CPUID leaf 0x0 subleaf 0x0 -> eax 0xd ebx 0x68747541 ecx 0x444d4163 edx 0x69746e65", r"CPUID leaf 0x.* -> .*"),
+    "CR0_READ": (8, r"read cr0.*", r"read cr0.*"),
+    "CR0_WRITE": (6, r"(write cr0|cr0 = .*)", r"(write cr0|cr0 = .*)"),
+    "CR4_READ": (5, r"read cr4.*", r"read cr4.*"),
+    "CR4_WRITE": (3, r"(write cr4|cr4 = .*)", r"(write cr4|cr4 = .*)"),
+    "DR0_READ": (1, r"read dr0", r".+"),
+    "DR0_WRITE": (1, r"write dr0", r".+"),
+    "DR3_READ": (1, r"read dr3", r".+"),
+    "DR3_WRITE": (1, r"write dr3", r".+"),
+    "DR6_READ": (3, r"read dr6", r".+"),
+    "DR7_WRITE": (1, r"write dr7", r".+"),
+    "CLGI": (1, NOTHING, NOTHING),
+    "EXCEPTION_AC": (1, r"exception vector 17 \(#AC\) error 0x0", r".+"),
+    "EXCEPTION_DB": (3, r"exception vector 1 \(#DB\)", r".+"),
+    "HLT": (1, r"HLT with interrupts on", r".+"),
+    "ICEBP": (1, NOTHING, NOTHING),
+    "INVD": (1, NOTHING, NOTHING),
+    "INVLPGA": (1, r"INVLPGA address 0x0 asid 0x0" + UNDONE, r".+"),
+    "IOIO": (28, r"OUT port 0x1234 size 4 value 0x77777777", r"(REP )?(IN|OUT)S? port 0x[0-9a-f]+ size [124].*"),
+    "MONITOR": (1, r"MONITOR address 0x.*" + UNDONE, r".+"),
+    "MSR": (14, r"RDMSR 0x1b \(IA32_APIC_BASE\) -> 0xfee00900", r"(RDMSR 0x.* -> .*|WRMSR 0x.* = 0x.*)"),
+    "MWAIT": (1, r"MWAIT hint 0x0" + UNDONE, r".+"),
+    "NPF": (48, r"NPF fetch gpa 0x10f000 not present", r"NPF (read|write|fetch) gpa 0x.* (not )?present.*"),
+    "RDTSC": (1, r"-> 0x[0-9a-f]+", r".+"),
+    "RDTSCP": (1, r"-> 0x[0-9a-f]+ aux 0x0", r".+"),
+    "SKINIT": (1, NOTHING, NOTHING),
+    "STGI": (1, NOTHING, NOTHING),
+    "TASK_SWITCH": (2, r"task switch to TSS 0x38 by CALL", r"task switch to TSS 0x.* by .*"),
+    "VMLOAD": (1, r"vmcb 0x0" + UNDONE, r".+"),
+    "VMMCALL": (6, r"hypercall 0x11 \(xen_version\) args 0x0, .* -> 0x40011", r"hypercall 0x.* args .*"),
+    "VMRUN": (1, r"vmcb 0x0" + UNDONE, r".+"),
+    "VMSAVE": (1, r"vmcb 0x0" + UNDONE, r".+"),
+    "WBINVD": (1, NOTHING, NOTHING),
+    "XSETBV": (2, r"XSETBV xcr 0x0 = 0x7", r"XSETBV xcr 0x0 = 0x.*"),
+}
+SVM_ALSO = {
+    "IOIO": VMX_ALSO["IO_INSTRUCTION"],
+    "MSR": [r"WRMSR 0xc0000080 \(IA32_EFER\) = 0x501", r"RDMSR 0x12345" + UNDONE],
+    "NPF": [r"NPF read .*", r"NPF write .* present", r".*\(page walk\).*", r".*, while delivering exception vector 1 \(#DB\)"],
+    "TASK_SWITCH": [r"task switch to TSS 0x30 by IRET"],
+}
+# IRET: the end of an NMI handler, when another NMI waits for it.
+SVM_VARYING = {"INTR", "VINTR", "IRET", "PAUSE"} | {name for name in SVM if name.startswith("DR")}
 
 
 def main(program, recording):
@@ -64,18 +110,19 @@ def main(program, recording):
         exit_ = json.loads(line)
         seen.setdefault(exit_["reason"], []).append(exit_.get("operands", ""))
     wrong = []
-    for reason, (count, one, every) in EXPECTED.items():
+    expected, also, varying = (SVM, SVM_ALSO, SVM_VARYING) if "NPF" in seen else (VMX, VMX_ALSO, VMX_VARYING)
+    for reason, (count, one, every) in expected.items():
         operands = seen.get(reason, [])
-        if len(operands) != count and reason not in VARYING:
+        if len(operands) != count and reason not in varying:
             wrong.append(f"{reason}: {len(operands)} instead of {count}")
-        for pattern in [one, *ALSO.get(reason, [])]:
+        for pattern in [one, *also.get(reason, [])]:
             if operands and not any(re.fullmatch(pattern, text) for text in operands):
                 wrong.append(f"{reason}: none reads '{pattern}' but: {operands}")
         wrong += [f"{reason}: '{text}'" for text in operands if not re.fullmatch(every, text)]
-    wrong += [f"{reason}: not expected" for reason in seen if reason not in EXPECTED and reason not in VARYING]
+    wrong += [f"{reason}: not expected" for reason in seen if reason not in expected and reason not in varying]
     if wrong:
         sys.exit("\n".join(wrong))
-    print(f"{len(EXPECTED)} kinds of exit, {sum(map(len, seen.values()))} exits, operands decoded")
+    print(f"{len(expected)} kinds of exit, {sum(map(len, seen.values()))} exits, operands decoded")
 
 
 if __name__ == "__main__":
