@@ -471,6 +471,7 @@ void code_flush(struct xrw_machine *m);
 /* For the translator: where code at RIP lies (may leave by an exception), and what it made of it.
  */
 int code_fetch(void *machine, uint64_t rip, const uint8_t **code, unsigned *bytes, uint64_t *frame);
+bool code_step(void *machine, void **cached);
 void code_covers(void *machine, uint64_t rip, unsigned bytes, uint64_t frame);
 /* Have the block that runs be left behind the instruction that runs, for ATTENTION_STOP. */
 void code_interrupt(struct xrw_machine *m);

@@ -48,6 +48,7 @@ static int create_translator(struct xrw_machine *m)
                 .write = offsetof(struct tlb_entry, negative_write),
                 .host = offsetof(struct tlb_entry, host)},
         .fetch = code_fetch,
+        .step = code_step,
         .covers = code_covers,
         .ctx = m,
     };

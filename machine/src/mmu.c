@@ -70,7 +70,7 @@ void mmu_flush_page(struct xrw_machine *m, uint64_t linear)
     for (unsigned kind = 0; kind < TLB_FILLED; kind++)
         forget(&m->tlbs[kind].entry[index], index);
     if (m->translate)
-        translate_flush(m->translate);
+        translate_flush_page(m->translate, linear);
 }
 
 /* Where translations for such an access are kept. */

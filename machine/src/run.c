@@ -257,16 +257,47 @@ static int translate_mode(const struct xrw_machine *m)
     return (int)mode;
 }
 
-/* Translated code, up to what the interpreter has to do. */
-static void run_translated(struct xrw_machine *m)
+/* One instruction for translated code, which runs only where nothing is to be looked at. */
+bool code_step(void *machine, void **cached)
+{
+    struct xrw_machine *m = machine;
+    struct block *block = *cached;
+    const struct tlb *tlb = m->tlb;
+    uint32_t mode = m->mode;
+
+    if (!block || !block->valid || block->rip != m->rip || block->mode != mode)
+        *cached = block = code_find(m);
+    m->undefined = translate_undefined(m->translate);
+    if (block->insn[0].traits & INSN_ENDS) {
+        run_single(m, block);
+        return !m->attention && m->mode == mode && m->tlb == tlb;
+    }
+    m->single[0] = block->insn[0];
+    m->single[1] = (struct insn){.op = op_single_end, .rip = block->rip + block->insn[0].length};
+    m->block = block;
+    m->left--;
+    m->charged = 1;
+    m->insn = m->single;
+    m->executing = true;
+    m->single[0].op(m, m->single);
+    m->executing = false;
+    return !m->attention;
+}
+
+/* Translated code, up to what the loop has to look at. */
+static enum translate_end run_translated(struct xrw_machine *m)
 {
     int mode = translate_mode(m);
+    enum translate_end end;
 
     if (mode < 0)
-        return;
-    if (translate_run(m->translate, (unsigned)mode) == TRANSLATE_SHORT)
+        return TRANSLATE_STEP;
+    end = translate_run(m->translate, (unsigned)mode);
+    if (end == TRANSLATE_SHORT)
         m->translates = false;
-    m->undefined = translate_undefined(m->translate);
+    if (end != TRANSLATE_LOOK)
+        m->undefined = translate_undefined(m->translate);
+    return end;
 }
 
 static void loop(struct xrw_machine *m)
@@ -282,11 +313,8 @@ static void loop(struct xrw_machine *m)
             continue;
         if (UNLIKELY(m->checks))
             check_stops(m);
-        if (m->translates && !m->attention) {
-            run_translated(m);
-            if (m->left <= 0)
-                continue;
-        }
+        if (m->translates && !m->attention && (run_translated(m) == TRANSLATE_LOOK || m->left <= 0))
+            continue;
         block = code_find(m);
         link_blocks(m, block);
         if (LIKELY(!m->attention && block->count <= m->left) &&

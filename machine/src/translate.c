@@ -51,6 +51,14 @@ void translate_flush(struct translate *translate)
 {
     clear_hashes(translate);
     translate_unchain(translate);
+    memset(translate->code_pages, 0, sizeof(translate->code_pages));
+    translate->counters.flushes++;
+}
+
+void translate_flush_page(struct translate *translate, uint64_t page)
+{
+    if (translate->code_pages[page >> 18 & 63] >> (page >> 12 & 63) & 1)
+        translate_flush(translate);
 }
 
 void translate_reset(struct translate *translate)
@@ -209,56 +217,111 @@ struct branch {
     uint64_t generation; /* of the code then, plus 1; 0: none */
 };
 
-enum after { GO_ON, END_STEP, END_SHORT };
+struct entry {
+    struct translate *translate;
+    unsigned mode;
+    uint64_t code; /* where to go on; 0: to be looked up */
+    int64_t chunk; /* instructions that may be run from there, for which the budget is good */
+    struct branch branch;
+};
 
-static enum after left_block(struct translate *translate, unsigned mode, int64_t chunk,
-                             struct branch *branch)
+enum after { GO_ON, END_STEP, END_SHORT, END_LOOK };
+
+/* Have the interpreter do the instruction, and go on behind it if nothing is in the way. */
+static enum after step(struct entry *entry, uint32_t number)
 {
+    struct translate *translate = entry->translate;
+    const struct translate_config *config = &translate->config;
+    const struct translate_site site = translate->sites[number];
+    const struct translate_block block = translate->blocks[site.block];
+    uint64_t generation = translate->generation, flushes = translate->counters.flushes;
+    void *cached = site.cached;
+    if (!config->step)
+        return END_STEP;
+    if (*config->left == 0)
+        return END_SHORT;
+    translate->counters.steps++;
+    bool go_on = config->step(config->ctx, &cached);
+    if (translate->generation != generation)
+        return END_LOOK;
+    translate->sites[number].cached = cached;
+    if (!go_on)
+        return END_LOOK;
+    int64_t rest = site.refund - 1;
+    if (!site.resume || *config->rip != site.rip + site.length || *config->left < rest ||
+        translate->blocks[site.block].dead || translate->counters.flushes != flushes)
+        return GO_ON;
+    entry->chunk = *config->left < MAX_CHUNK ? *config->left : MAX_CHUNK;
+    entry->code = (uint64_t)(uintptr_t)translate->executable + site.resume;
+    translate->hot->budget = (uint64_t)(entry->chunk - rest);
+    translate->hot->floats = block.floats;
+    if (block.floats)
+        __builtin_ia32_ldmxcsr(config->state->mxcsr);
+    translate->counters.resumed++;
+    return GO_ON;
+}
+
+static enum after left_block(struct entry *entry)
+{
+    struct translate *translate = entry->translate;
     uint32_t number = site_left(translate);
     const struct translate_site *site = &translate->sites[number];
-    bool all = chunk == *translate->config.left;
-    *translate->config.left -= chunk - ((int64_t)translate->hot->budget + site->refund);
+    bool all = entry->chunk == *translate->config.left;
+    *translate->config.left -= entry->chunk - ((int64_t)translate->hot->budget + site->refund);
     *translate->config.rip = site->rip;
     restore_spilled(translate, site);
     translate->undefined = site->undefined;
+    entry->code = 0;
     switch ((enum site_kind)site->kind) {
     case SITE_STEP:
-        return END_STEP;
+        return step(entry, number);
     case SITE_BUDGET:
         return all ? END_SHORT : GO_ON;
     case SITE_DEAD: {
-        struct translate_target *target = translate_target_of(translate, site->rip, mode);
+        struct translate_target *target = translate_target_of(translate, site->rip, entry->mode);
         if (target)
             target->code = 0, target->negative = translate_no_target(site->rip);
         return GO_ON;
     }
     case SITE_BRANCH:
-        *branch = (struct branch){number, translate->generation + 1};
+        entry->branch = (struct branch){number, translate->generation + 1};
         return GO_ON;
     }
     return END_STEP;
 }
 
+/* The block at RIP: false if there can be none. */
+static bool look_up(struct entry *entry)
+{
+    struct translate *translate = entry->translate;
+    int64_t left = *translate->config.left;
+    uint64_t rip = *translate->config.rip;
+    entry->code = translate_lookup(translate, rip, entry->mode);
+    if (!entry->code)
+        return false;
+    if (entry->branch.generation == translate->generation + 1)
+        translate_chain(translate, entry->branch.site, rip, entry->code);
+    entry->branch.generation = 0;
+    entry->chunk = left < MAX_CHUNK ? left : MAX_CHUNK;
+    translate->hot->budget = (uint64_t)entry->chunk;
+    translate->hot->floats = 0;
+    return true;
+}
+
 enum translate_end translate_run(struct translate *translate, unsigned mode)
 {
-    struct branch branch = {0};
+    struct entry entry = {.translate = translate, .mode = mode};
     enum after after = GO_ON;
     translate->undefined = 0;
     while (after == GO_ON) {
-        int64_t left = *translate->config.left, chunk = left < MAX_CHUNK ? left : MAX_CHUNK;
-        uint64_t rip = *translate->config.rip;
-        uint64_t code = translate_lookup(translate, rip, mode);
-        if (!code)
+        if (!entry.code && !look_up(&entry))
             return TRANSLATE_STEP;
-        if (branch.generation == translate->generation + 1)
-            translate_chain(translate, branch.site, rip, code);
-        branch.generation = 0;
-        translate->hot->budget = (uint64_t)chunk;
-        translate->hot->floats = 0;
         translate->hot->hash = (uint64_t)(uintptr_t)translate->hashes[mode];
         translate->counters.entries++;
-        translate->enter(translate->hot, code);
-        after = left_block(translate, mode, chunk, &branch);
+        translate->enter(translate->hot, entry.code);
+        after = left_block(&entry);
     }
-    return after == END_SHORT ? TRANSLATE_SHORT : TRANSLATE_STEP;
+    return after == END_SHORT  ? TRANSLATE_SHORT
+           : after == END_LOOK ? TRANSLATE_LOOK
+                               : TRANSLATE_STEP;
 }

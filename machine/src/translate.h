@@ -54,6 +54,14 @@ struct translate_config {
      * Returns 0; else the interpreter is to do it.  May leave by longjmp.
      */
     int (*fetch)(void *ctx, uint64_t rip, const uint8_t **code, unsigned *bytes, uint64_t *frame);
+    /*
+     * Interpret the instruction at *rip, counted off *left.  *cached belongs to the place in the
+     * code and is NULL at first: what the interpreter wants to keep for the next time, until the
+     * code is forgotten. Returns whether translated code may go on behind it: the mode is as it
+     * was, and nothing has to be looked at first.  May leave by longjmp.  NULL: translate_run()
+     * ends with TRANSLATE_STEP.
+     */
+    bool (*step)(void *ctx, void **cached);
     /* Those bytes of it were translated: writes there must forget the frame from now on. */
     void (*covers)(void *ctx, uint64_t rip, unsigned bytes, uint64_t frame);
     void *ctx;
@@ -68,6 +76,7 @@ void translate_destroy(struct translate *translate);
 enum translate_end {
     TRANSLATE_STEP,  /* the instruction at *rip is the interpreter's */
     TRANSLATE_SHORT, /* *left does not reach to the end of the block at *rip */
+    TRANSLATE_LOOK,  /* the interpreter has stepped, and something has to be looked at */
 };
 
 /*
@@ -80,8 +89,9 @@ enum translate_end translate_run(struct translate *translate, unsigned mode);
 /* Status flags that are undefined where translate_run() ended, as far as the last block tells. */
 uint32_t translate_undefined(const struct translate *translate);
 
-/* Translations of linear addresses have changed: code is found anew. */
+/* Translations of linear addresses have changed, all or those of one page: code is found anew. */
 void translate_flush(struct translate *translate);
+void translate_flush_page(struct translate *translate, uint64_t page);
 /* Code in this frame is about to change, or the frame is another one's from now on. */
 void translate_forget_frame(struct translate *translate, uint64_t frame);
 /* Forget all code. */
@@ -89,7 +99,7 @@ void translate_reset(struct translate *translate);
 
 /* Counters, for tests and benchmarks. */
 struct translate_counters {
-    uint64_t blocks, entries, misses, chained, resets;
+    uint64_t blocks, entries, misses, chained, steps, resumed, flushes, resets;
 };
 const struct translate_counters *translate_counters(const struct translate *translate);
 

@@ -37,7 +37,7 @@ uint32_t translate_add_site(struct translate *translate, const struct translate_
 
 static bool make_room(struct translate *translate)
 {
-    const uint32_t sites = 6 * MAX_BLOCK_INSNS; /* no instruction has more than 3 */
+    const uint32_t sites = 6 * MAX_BLOCK_INSNS; /* no instruction has more than 4 */
     return translate_grow(&translate->sites, translate->site_count + sites, &translate->site_room,
                           sizeof(*translate->sites)) &&
            translate_grow(&translate->blocks, translate->block_count, &translate->block_room,
@@ -69,29 +69,76 @@ static struct translate_block *find(struct translate *translate, uint64_t rip, u
     return NULL;
 }
 
-/* Instructions until one ends the block; the code after it leaves for the next one. */
+/* Instructions that only the interpreter knows and that go elsewhere: what follows them may be no
+ * code. */
+static bool leads_away(const ZydisDecodedInstruction *insn)
+{
+    switch (insn->meta.category) {
+    case ZYDIS_CATEGORY_CALL:
+    case ZYDIS_CATEGORY_COND_BR:
+    case ZYDIS_CATEGORY_INTERRUPT:
+    case ZYDIS_CATEGORY_RET:
+    case ZYDIS_CATEGORY_SYSCALL:
+    case ZYDIS_CATEGORY_SYSRET:
+    case ZYDIS_CATEGORY_UNCOND_BR:
+        return true;
+    default:
+        return insn->mnemonic == ZYDIS_MNEMONIC_UD0 || insn->mnemonic == ZYDIS_MNEMONIC_UD1 ||
+               insn->mnemonic == ZYDIS_MNEMONIC_UD2 || insn->mnemonic == ZYDIS_MNEMONIC_HLT;
+    }
+}
+
+/* Where the block was left in the instruction, it goes on here once that has been interpreted. */
+static void resume_here(struct block_emit *b, uint32_t site, unsigned fault, unsigned length)
+{
+    struct translate *translate = b->translate;
+    uint32_t here = translate_offset(translate, b->e.at);
+    for (; site < translate->site_count; site++) {
+        translate->sites[site].resume = here;
+        translate->sites[site].length = (uint8_t)length;
+    }
+    for (; fault < b->fault_count; fault++) {
+        b->faults[fault].resume = here;
+        b->faults[fault].length = (uint8_t)length;
+    }
+}
+
+/* One instruction; leaves for the interpreter if there is no other way. */
+static enum outcome emit_insn(struct block_emit *b, const struct insn *insn)
+{
+    uint32_t site = b->translate->site_count;
+    unsigned fault = b->fault_count;
+    enum outcome outcome = translate_insn(b, insn);
+    if (outcome == OUTCOME_UNKNOWN) {
+        block_leave(b, SITE_STEP, b->rip, b->done);
+        outcome = leads_away(&insn->insn) ? OUTCOME_END : OUTCOME_NEXT;
+    }
+    if (outcome == OUTCOME_NEXT)
+        resume_here(b, site, fault, insn->insn.length);
+    return outcome;
+}
+
+/* Instructions until one ends the block, or the page does, or it is long enough. */
 static void emit_insns(struct block_emit *b, const uint8_t *code, unsigned bytes)
 {
     uint64_t first = b->rip;
     enum outcome outcome = OUTCOME_NEXT;
+    struct insn insn;
     while (outcome == OUTCOME_NEXT && b->done < MAX_BLOCK_INSNS) {
-        struct insn insn;
         unsigned at = (unsigned)(b->rip - first);
         insn.bytes = code + at;
-        outcome = OUTCOME_UNKNOWN;
-        if (at < bytes && ZYAN_SUCCESS(native_decode(&b->translate->decoder, insn.bytes, bytes - at,
-                                                     &insn.insn, insn.operands)))
-            outcome = translate_insn(b, &insn);
-        if (outcome == OUTCOME_UNKNOWN)
-            break;
+        if (at >= bytes || !ZYAN_SUCCESS(native_decode(&b->translate->decoder, insn.bytes,
+                                                       bytes - at, &insn.insn, insn.operands))) {
+            block_leave(b, SITE_STEP, b->rip, b->done);
+            return;
+        }
+        outcome = emit_insn(b, &insn);
         b->done++;
         b->source_bytes = at + insn.insn.length;
         if (outcome == OUTCOME_NEXT)
             b->rip += insn.insn.length;
     }
-    if (outcome == OUTCOME_UNKNOWN)
-        block_leave(b, SITE_STEP, b->rip, b->done);
-    else if (outcome == OUTCOME_NEXT)
+    if (outcome == OUTCOME_NEXT)
         block_leave(b, SITE_BRANCH, b->rip, b->done);
 }
 
@@ -106,6 +153,8 @@ static void emit_fault_exits(struct block_emit *b)
         b->m = fault->m;
         b->r = fault->r;
         block_leave(b, SITE_STEP, fault->rip, fault->done);
+        translate->sites[translate->site_count - 1].resume = fault->resume;
+        translate->sites[translate->site_count - 1].length = fault->length;
     }
 }
 
@@ -167,6 +216,7 @@ static struct translate_block *translate_block(struct translate *translate, uint
     struct translate_block block = {.rip = rip,
                                     .frame = frame,
                                     .mode = (uint8_t)mode,
+                                    .floats = b.floats,
                                     .start = translate_offset(translate, b.start),
                                     .end = translate_offset(translate, b.e.at)};
     struct translate_site dead = {.rip = rip,
@@ -222,6 +272,7 @@ uint64_t translate_lookup(struct translate *translate, uint64_t rip, unsigned mo
         block = translate_block(translate, rip, mode, code, bytes, frame);
     if (!block)
         return 0;
+    translate->code_pages[rip >> 18 & 63] |= (uint64_t)1 << (rip >> 12 & 63);
     target->negative = 0 - rip;
     target->code = (uint64_t)(uintptr_t)translate->executable + block->start;
     return target->code;

@@ -50,12 +50,15 @@ enum site_kind {
  * it in their spill slot. */
 struct translate_site {
     uint64_t rip;
+    void *cached;    /* the interpreter's, for the instruction */
     uint32_t offset; /* of the CALL in the code */
+    uint32_t resume; /* where the code goes on behind the instruction; 0: nowhere */
     uint32_t block;
     uint16_t refund;    /* instructions of the block that are not done */
     uint16_t undefined; /* status flags */
     uint8_t kind;
     uint8_t m, b, r; /* registers spilled; rcx always if b is */
+    uint8_t length;  /* of the instruction */
 };
 
 struct translate_block {
@@ -65,6 +68,7 @@ struct translate_block {
     uint32_t next, next_in_frame; /* block number + 1 */
     uint8_t mode;
     bool dead;
+    bool floats; /* its code has MXCSR be the guest's */
 };
 
 /* While a block is translated. */
@@ -72,9 +76,9 @@ struct translate_block {
 
 /* An instruction that the processor may refuse, by its offset, and how the block is left then. */
 struct fault_exit {
-    uint32_t offset;
+    uint32_t offset, resume;
     uint64_t rip;
-    uint8_t done, m, r;
+    uint8_t done, m, r, length;
 };
 
 struct block_emit {
@@ -131,6 +135,8 @@ struct translate {
     uint32_t buckets[BUCKETS], frames[BUCKETS]; /* block number + 1 */
     struct translate_target *hashes[TRANSLATE_MODES];
     uint64_t generation; /* counts resets */
+    uint64_t
+        code_pages[64]; /* a bit for each linear page that code was found in, by its low bits */
     struct translate_counters counters;
 };
 
