@@ -131,6 +131,7 @@ void frame_forget_code(struct frame *frame)
     frame->translate = NULL;
 }
 
+/* A frame that holds translated code and no decoded code keeps its lines marked: no harm. */
 void code_flush(struct xrw_machine *m)
 {
     struct code_cache *code = m->code;
@@ -350,10 +351,8 @@ struct block *code_find(struct xrw_machine *m)
 int code_fetch(void *machine, uint64_t rip, const uint8_t **code, unsigned *bytes, uint64_t *frame)
 {
     struct xrw_machine *m = machine;
-    const struct tlb_entry *e;
+    const struct tlb_entry *e = fetch(m, rip);
 
-    code_find(m); /* so that the frame is known to hold code */
-    e = fetch(m, rip);
     *code = (const uint8_t *)(uintptr_t)(rip + e->host);
     *bytes = XRW_PAGE_BYTES - (unsigned)(rip % XRW_PAGE_BYTES);
     *frame = (uint64_t)(uintptr_t)e->frame;
@@ -365,6 +364,8 @@ void code_covers(void *machine, uint64_t rip, unsigned bytes, uint64_t frame)
     struct xrw_machine *m = machine;
     struct frame *covered = (struct frame *)(uintptr_t)frame;
 
+    if (!covered->code_lines)
+        mmu_no_write(m, covered);
     covered->code_lines |= lines((unsigned)(rip % XRW_PAGE_BYTES), bytes);
     covered->translate = m->translate;
 }

@@ -40,30 +40,22 @@ void native_state_free(void *state, size_t bytes)
         munmap((uint8_t *)state - state_offset(bytes), allocation_bytes(bytes));
 }
 
-static void clear_hashes(struct translate *translate)
-{
-    for (unsigned mode = 0; mode < TRANSLATE_MODES; mode++)
-        if (translate->hashes[mode])
-            translate_clear_hash(translate->hashes[mode]);
-}
-
 void translate_flush(struct translate *translate)
 {
-    clear_hashes(translate);
+    translate_switch_off(translate);
     translate_unchain(translate);
-    memset(translate->code_pages, 0, sizeof(translate->code_pages));
     translate->counters.flushes++;
 }
 
 void translate_flush_page(struct translate *translate, uint64_t page)
 {
-    if (translate->code_pages[page >> 18 & 63] >> (page >> 12 & 63) & 1)
+    if (translate_page_is_on(translate, page >> 12))
         translate_flush(translate);
 }
 
 void translate_reset(struct translate *translate)
 {
-    clear_hashes(translate);
+    translate_forget_pages(translate);
     memset(translate->buckets, 0, sizeof(translate->buckets));
     memset(translate->frames, 0, sizeof(translate->frames));
     translate->block_count = translate->site_count = translate->fault_count = 0;
@@ -144,6 +136,11 @@ int translate_create(const struct translate_config *config, struct translate **o
     struct translate *made = calloc(1, sizeof(*made));
     if (!made)
         return -ENOMEM;
+    made->pages = calloc(CODE_PAGES, sizeof(*made->pages));
+    if (!made->pages) {
+        free(made);
+        return -ENOMEM;
+    }
     made->config = *config;
     if (!made->config.code_bytes)
         made->config.code_bytes = DEFAULT_CODE_BYTES;
@@ -152,6 +149,7 @@ int translate_create(const struct translate_config *config, struct translate **o
     find_places(made);
     int error = native_map_code(made->config.code_bytes, &made->writable, &made->executable);
     if (error) {
+        free(made->pages);
         free(made);
         return error;
     }
@@ -171,6 +169,7 @@ void translate_destroy(struct translate *translate)
     munmap(translate->executable, translate->config.code_bytes);
     for (unsigned mode = 0; mode < TRANSLATE_MODES; mode++)
         free(translate->hashes[mode]);
+    free(translate->pages);
     free(translate->sites);
     free(translate->blocks);
     free(translate->faults);
@@ -181,15 +180,6 @@ void translate_destroy(struct translate *translate)
 const struct translate_counters *translate_counters(const struct translate *translate)
 {
     return &translate->counters;
-}
-
-/* The number behind the CALL that left. */
-static uint32_t site_left(const struct translate *translate)
-{
-    uint64_t base = (uint64_t)(uintptr_t)translate->executable;
-    uint32_t number;
-    memcpy(&number, translate->writable + (translate->hot->site - base), sizeof(number));
-    return number;
 }
 
 static void restore_spilled(struct translate *translate, const struct translate_site *site)
@@ -264,7 +254,7 @@ static enum after step(struct entry *entry, uint32_t number)
 static enum after left_block(struct entry *entry)
 {
     struct translate *translate = entry->translate;
-    uint32_t number = site_left(translate);
+    uint32_t number = (uint32_t)translate->hot->site;
     const struct translate_site *site = &translate->sites[number];
     bool all = entry->chunk == *translate->config.left;
     *translate->config.left -= entry->chunk - ((int64_t)translate->hot->budget + site->refund);
@@ -296,10 +286,11 @@ static bool look_up(struct entry *entry)
     struct translate *translate = entry->translate;
     int64_t left = *translate->config.left;
     uint64_t rip = *translate->config.rip;
-    entry->code = translate_lookup(translate, rip, entry->mode);
+    bool chains = entry->branch.generation == translate->generation + 1;
+    entry->code = translate_lookup(translate, rip, entry->mode, !chains);
     if (!entry->code)
         return false;
-    if (entry->branch.generation == translate->generation + 1)
+    if (chains && entry->branch.generation == translate->generation + 1)
         translate_chain(translate, entry->branch.site, rip, entry->code);
     entry->branch.generation = 0;
     entry->chunk = left < MAX_CHUNK ? left : MAX_CHUNK;

@@ -56,8 +56,8 @@ static size_t frame_bucket(uint64_t frame)
     return (size_t)((frame ^ frame >> 6 ^ frame >> 20) & (BUCKETS - 1));
 }
 
-static struct translate_block *find(struct translate *translate, uint64_t rip, uint64_t frame,
-                                    unsigned mode)
+struct translate_block *translate_find_block(struct translate *translate, uint64_t rip,
+                                             uint64_t frame, unsigned mode)
 {
     uint32_t number = translate->buckets[bucket_of(rip, mode)];
     while (number) {
@@ -196,9 +196,8 @@ static void enlist(struct translate *translate, const struct translate_block *bl
     translate->counters.blocks++;
 }
 
-static struct translate_block *translate_block(struct translate *translate, uint64_t rip,
-                                               unsigned mode, const uint8_t *code, unsigned bytes,
-                                               uint64_t frame)
+struct translate_block *translate_block(struct translate *translate, uint64_t rip, unsigned mode,
+                                        const uint8_t *code, unsigned bytes, uint64_t frame)
 {
     struct block_emit b;
     if (translate->config.code_bytes - translate->code_used < BLOCK_ROOM)
@@ -234,56 +233,19 @@ static struct translate_block *translate_block(struct translate *translate, uint
     return &translate->blocks[translate->block_count - 1];
 }
 
-void translate_clear_hash(struct translate_target *hash)
+/* Have code leave at this offset, where blocks begin or leave. */
+static void put_site(struct translate *translate, uint32_t offset, uint32_t number)
 {
-    for (uint64_t slot = 0; slot < HASH_SLOTS; slot++) {
-        hash[slot].negative = translate_no_target(slot);
-        hash[slot].code = 0;
-    }
+    struct emit e = {translate->writable + offset};
+    emit_leave(&e, number, translate->leave - (offset + SITE_BYTES));
 }
 
-struct translate_target *translate_target_of(struct translate *translate, uint64_t rip,
-                                             unsigned mode)
+/* Have it go elsewhere. */
+static void put_jump(struct translate *translate, uint32_t offset, uint32_t to)
 {
-    struct translate_target **hash = &translate->hashes[mode];
-    if (!*hash) {
-        *hash = calloc(HASH_SLOTS, sizeof(**hash));
-        if (*hash)
-            translate_clear_hash(*hash);
-    }
-    return *hash ? *hash + (rip & (HASH_SLOTS - 1)) : NULL;
-}
-
-uint64_t translate_lookup(struct translate *translate, uint64_t rip, unsigned mode)
-{
-    struct translate_target *target = translate_target_of(translate, rip, mode);
-    const uint8_t *code;
-    unsigned bytes;
-    uint64_t frame;
-    if (!target)
-        return 0;
-    if (target->code && target->negative == 0 - rip)
-        return target->code;
-    translate->counters.misses++;
-    if (translate->config.fetch(translate->config.ctx, rip, &code, &bytes, &frame) != 0)
-        return 0;
-    struct translate_block *block = find(translate, rip, frame, mode);
-    if (!block)
-        block = translate_block(translate, rip, mode, code, bytes, frame);
-    if (!block)
-        return 0;
-    translate->code_pages[rip >> 18 & 63] |= (uint64_t)1 << (rip >> 12 & 63);
-    target->negative = 0 - rip;
-    target->code = (uint64_t)(uintptr_t)translate->executable + block->start;
-    return target->code;
-}
-
-/* E8 or E9 and a displacement, at an offset of the code */
-static void patch(struct translate *translate, uint32_t offset, uint8_t opcode, uint32_t to)
-{
-    uint32_t displacement = to - (offset + 5);
-    translate->writable[offset] = opcode;
-    memcpy(translate->writable + offset + 1, &displacement, sizeof(displacement));
+    struct emit e = {translate->writable + offset};
+    emit1(&e, 0xe9);
+    emit4(&e, to - (offset + 5));
 }
 
 void translate_chain(struct translate *translate, uint32_t site, uint64_t rip, uint64_t code)
@@ -296,15 +258,16 @@ void translate_chain(struct translate *translate, uint32_t site, uint64_t rip, u
             return;
         translate->crossing[translate->crossing_count++] = site;
     }
-    patch(translate, from->offset, 0xe9,
-          (uint32_t)(code - (uint64_t)(uintptr_t)translate->executable));
+    put_jump(translate, from->offset,
+             (uint32_t)(code - (uint64_t)(uintptr_t)translate->executable));
     translate->counters.chained++;
 }
 
 void translate_unchain(struct translate *translate)
 {
     for (uint32_t i = 0; i < translate->crossing_count; i++)
-        patch(translate, translate->sites[translate->crossing[i]].offset, 0xe8, translate->leave);
+        put_site(translate, translate->sites[translate->crossing[i]].offset,
+                 translate->crossing[i]);
     translate->crossing_count = 0;
 }
 
@@ -318,8 +281,7 @@ void translate_forget_frame(struct translate *translate, uint64_t frame)
             continue;
         }
         block->dead = true;
-        patch(translate, block->start, 0xe8, translate->leave);
-        memcpy(translate->writable + block->start + 5, &block->dead_site, sizeof(block->dead_site));
+        put_site(translate, block->start, block->dead_site);
         *link = block->next_in_frame;
     }
 }

@@ -102,15 +102,14 @@ void block_leave(struct block_emit *b, enum site_kind kind, uint64_t rip, unsign
                                   .b = (uint8_t)b->b,
                                   .r = (uint8_t)b->r};
     uint32_t number = translate_add_site(b->translate, &site);
-    emit1(&b->e, 0xe8);
-    emit4(&b->e, b->translate->leave - (translate_offset(b->translate, b->e.at) + 4));
-    emit4(&b->e, number); /* found at the return address */
+    emit_leave(&b->e, number, b->translate->leave - (site.offset + SITE_BYTES));
 }
 
 /* jrcxz over the way out that follows */
 static void emit_unless_zero(struct block_emit *b, enum site_kind kind, uint64_t rip, unsigned done)
 {
-    emit_bytes(&b->e, "\xe3\x09", 2);
+    emit1(&b->e, 0xe3);
+    emit1(&b->e, SITE_BYTES);
     block_leave(b, kind, rip, done);
 }
 
@@ -300,11 +299,9 @@ void translate_emit_enter(struct emit *e)
     emit1(e, (unsigned)HOT(value));
 }
 
-/* Called by a block: the return address tells the site. */
+/* Where blocks jump when they are left. */
 void translate_emit_leave(struct emit *e)
 {
-    emit_bytes(e, "\x8f\x44\x24", 3); /* pop [rsp + site], RSP as it is after that */
-    emit1(e, (unsigned)HOT(site));
     for (unsigned id = 0; id < 16; id++)
         if (id != RSP)
             emit_store(e, id, RSP, GPR_DISP(id));

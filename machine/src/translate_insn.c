@@ -138,7 +138,7 @@ static enum outcome conditional(struct block_emit *b, const struct insn *insn)
     if (!is_near(insn) || !is_relative(insn))
         return OUTCOME_UNKNOWN;
     emit1(&b->e, 0x70 | (insn->insn.opcode & 15)); /* over the way on to the next instruction */
-    emit1(&b->e, 9);
+    emit1(&b->e, SITE_BYTES);
     block_leave(b, SITE_BRANCH, next_rip(b, insn), b->done + 1);
     block_leave(b, SITE_BRANCH, branch_target(b, insn), b->done + 1);
     return OUTCOME_END;

@@ -6,7 +6,7 @@
 #include "native_internal.h"
 #include "translate.h"
 
-#define HASH_SLOTS 4096u
+#define HASH_SLOTS 65536u
 
 /* What translated code reaches through RSP; the native_state follows. */
 struct translate_hot {
@@ -36,10 +36,13 @@ struct translate_target {
     uint64_t code;
 };
 
+/* What it takes to leave: the site's number stored, and a jump. */
+#define SITE_BYTES 13u
+
 /* Why a block is left. */
 enum site_kind {
     SITE_STEP,   /* interpret the instruction at rip */
-    SITE_BRANCH, /* rip is where to go on; the CALL here can become a JMP to it */
+    SITE_BRANCH, /* rip is where to go on; a jump there can be put here */
     SITE_BUDGET, /* not enough instructions left for the block at rip */
     SITE_DEAD,   /* the block's code has changed */
 };
@@ -51,7 +54,7 @@ enum site_kind {
 struct translate_site {
     uint64_t rip;
     void *cached;    /* the interpreter's, for the instruction */
-    uint32_t offset; /* of the CALL in the code */
+    uint32_t offset; /* in the code: SITE_BYTES that leave there */
     uint32_t resume; /* where the code goes on behind the instruction; 0: nowhere */
     uint32_t block;
     uint16_t refund;    /* instructions of the block that are not done */
@@ -108,11 +111,38 @@ struct insn {
 /* The block goes on; ends with what was emitted; or knows not the instruction (nothing emitted). */
 enum outcome { OUTCOME_NEXT, OUTCOME_END, OUTCOME_UNKNOWN };
 
+/* mov dword [rsp + site], number; jmp displacement: SITE_BYTES */
+static inline void emit_leave(struct emit *e, uint32_t number, uint32_t displacement)
+{
+    emit_bytes(e, "\xc7\x44\x24", 3);
+    emit1(e, (unsigned)HOT(site));
+    emit4(e, number);
+    emit1(e, 0xe9);
+    emit4(e, displacement);
+}
+
 struct fault_site {
     uint32_t offset, stub; /* the instruction, and where the block is left */
 };
 
 #define BUCKETS 16384u
+#define CODE_PAGES 2048u
+#define PAGE_TARGETS 96u
+
+/*
+ * A linear page with code, in one mode: where its code lies, and what is in the hash of it.  A
+ * flush switches it off; when its code is found to lie where it lay, all of it is in the hash
+ * again.
+ */
+struct code_page {
+    uint64_t page, frame;
+    uint16_t count;
+    uint8_t mode;
+    bool on, known, listed;
+    struct {
+        uint64_t rip, code;
+    } targets[PAGE_TARGETS];
+};
 
 struct translate {
     struct translate_config config;
@@ -134,16 +164,28 @@ struct translate {
     uint32_t crossing_count, crossing_room;
     uint32_t buckets[BUCKETS], frames[BUCKETS]; /* block number + 1 */
     struct translate_target *hashes[TRANSLATE_MODES];
-    uint64_t generation; /* counts resets */
-    uint64_t
-        code_pages[64]; /* a bit for each linear page that code was found in, by its low bits */
+    uint64_t generation;       /* counts resets */
+    struct code_page *pages;   /* CODE_PAGES, by page and mode */
+    uint16_t used[CODE_PAGES]; /* those that were on since the last flush */
+    unsigned used_count;
+    uint64_t on[64]; /* a bit for each linear page that was on since then, by its low bits */
     struct translate_counters counters;
 };
 
 /* ---- translate_block.c ---- */
 
-/* The code of the block at rip in the mode, made if need be; 0: none can be. */
-uint64_t translate_lookup(struct translate *translate, uint64_t rip, unsigned mode);
+/* The live block, or NULL. */
+struct translate_block *translate_find_block(struct translate *translate, uint64_t rip,
+                                             uint64_t frame, unsigned mode);
+/* A new one; NULL: no memory.  May forget all code first. */
+struct translate_block *translate_block(struct translate *translate, uint64_t rip, unsigned mode,
+                                        const uint8_t *code, unsigned bytes, uint64_t frame);
+
+/* ---- translate_find.c ---- */
+
+/* The code of the block at rip in the mode, made if need be; 0: none can be.  indirect: have
+ * branches whose target is computed find it. */
+uint64_t translate_lookup(struct translate *translate, uint64_t rip, unsigned mode, bool indirect);
 /* The entry for rip in the mode's hash; NULL: no memory. */
 struct translate_target *translate_target_of(struct translate *translate, uint64_t rip,
                                              unsigned mode);
@@ -153,7 +195,12 @@ static inline uint64_t translate_no_target(uint64_t rip)
     return ~rip;
 }
 
-void translate_clear_hash(struct translate_target *hash);
+/* Take everything out of the hashes; pages are off. */
+void translate_switch_off(struct translate *translate);
+/* Forget what was in them, too. */
+void translate_forget_pages(struct translate *translate);
+/* Whether code of the linear page can be found without looking where it lies. */
+bool translate_page_is_on(const struct translate *translate, uint64_t page);
 /* Let the branch at the site go to that code without leaving. */
 void translate_chain(struct translate *translate, uint32_t site, uint64_t rip, uint64_t code);
 /* Undo all chains between pages. */
@@ -170,7 +217,7 @@ bool translate_grow(void *array, uint32_t count, uint32_t *room, size_t element)
 /* ---- translate_emit.c ---- */
 
 void block_begin(struct block_emit *b);
-/* CALL the way out, with a site of this kind for rip. */
+/* The way out, with a site of this kind for rip. */
 void block_leave(struct block_emit *b, enum site_kind kind, uint64_t rip, unsigned done);
 void block_load(struct block_emit *b, unsigned reg, int32_t hot);
 void block_store(struct block_emit *b, unsigned reg, int32_t hot);
