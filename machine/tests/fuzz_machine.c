@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Arbitrary bytes as a guest: mode, registers, memory and code.  The process survives; and the same
- * input ends in the same state whether it is run at once, instruction by instruction, or run,
- * undone and run again.
+ * input ends in the same state whether it is run at once, with the translator or without,
+ * instruction by instruction, or run, undone and run again.
  */
 #include "fuzz_machine.h"
 #include "xrw/machine.h"
@@ -187,7 +187,7 @@ static void handle(struct xrw_machine *m, const struct xrw_exit *exit)
         xrw_machine_skip(m, (unsigned)exit->field[XRW_EXIT_insn_len]);
 }
 
-enum way { AT_ONCE, BY_STEPS, WITH_UNDO };
+enum way { AT_ONCE, BY_STEPS, WITH_UNDO, INTERPRETED };
 
 static bool run_to(struct xrw_machine *m, uint64_t last, enum way way, unsigned *exits)
 {
@@ -253,6 +253,7 @@ static uint64_t run_way(struct image *image, const struct xrw_machine_state *sta
 
     xrw_machine_cpu_host(&config.cpu);
     config.cpu.tsc = tsc;
+    config.cpu.profile = exits_wanted >> 15 & 1 ? XRW_PROFILE_BOCHS : XRW_PROFILE_HOST;
     xrw_machine_controls_xen(&config.controls, config.cpu.cr4_valid, exits_wanted & 1);
     config.controls.exits ^= exits_wanted & 0x3fff & ~(XRW_EXITS_PAUSE_LOOP);
     config.controls.exception_bitmap = exits_wanted >> 16;
@@ -262,6 +263,7 @@ static uint64_t run_way(struct image *image, const struct xrw_machine_state *sta
         xrw_machine_destroy(m);
         return 0;
     }
+    xrw_machine_set_translator(m, way != INTERPRETED);
     if (way == WITH_UNDO && xrw_machine_log(m, 1u << 20))
         abort();
     while (run_to(m, INSTRUCTIONS, way, &exits))
@@ -290,6 +292,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     exits = (uint32_t)take(&in, 4);
     make_image(&image, &in);
     once = run_way(&image, &state, exits, AT_ONCE);
+    if (run_way(&image, &state, exits, INTERPRETED) != once) {
+        fprintf(stderr, "translated and interpreted differ\n");
+        abort();
+    }
     if (run_way(&image, &state, exits, BY_STEPS) != once) {
         fprintf(stderr, "at once and by steps differ\n");
         abort();
