@@ -47,6 +47,31 @@ static void test_exits(void **state)
     assert_int_equal(w->notices, 1); /* of the exit that was not held */
 }
 
+/* Reads through a handle of its own what was recorded, and writes what it learned of it. */
+static int finish(void *ctx, struct xrw_store *store, struct xrw_error *err)
+{
+    struct world *w = ctx;
+    struct xrw_store *reader;
+    struct xrw_exit exit;
+
+    assert_int_equal(xrw_store_open(&reader, w->options.path, err), 0);
+    assert_int_equal(xrw_store_exit(reader, 20, &exit, err), 0);
+    assert_int_equal(xrw_store_close(reader, NULL), 0);
+    return xrw_store_set_meta(store, "kaslr", exit.before.value[XRW_REG_rax] == 20 ? "20" : "",
+                              err);
+}
+
+static void test_last_words(void **state)
+{
+    struct world *w = *state;
+    char text[64];
+
+    w->options.finish = finish;
+    world_recorded(w, "guest-end", 20);
+    assert_int_equal(xrw_store_get_meta(w->store, "kaslr", text, sizeof text), 0);
+    assert_string_equal(text, "20");
+}
+
 /* ---- when it stops --------------------------------------------------- */
 
 static void test_stop_exits(void **state)
@@ -268,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(exits),
+        WORLD_TEST(last_words),
         WORLD_TEST(stop_exits),
         WORLD_TEST(stop_seconds),
         WORLD_TEST(stop_seconds_without_exits),
