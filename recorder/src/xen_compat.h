@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What differs between the Xen releases that this can be built for, by the interface version of the
- * headers that the build was configured with: 0x13 is Xen 4.14, 0x15 is 4.17, 0x17 is 4.19 and 4.20.
+ * headers that the build was configured with: 0x13 is Xen 4.14, 0x15 is 4.17, 0x17 is 4.19
+ * and 4.20.
  */
 #ifndef XRW_RECORDER_XEN_COMPAT_H
 #define XRW_RECORDER_XEN_COMPAT_H

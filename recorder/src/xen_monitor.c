@@ -119,13 +119,14 @@ int xen_monitor_answer(struct xen_monitor *monitor, uint32_t n, struct xrw_error
 
 void xen_monitor_close(struct xen_monitor *monitor, struct xen_calls *xen)
 {
-    if (monitor->enabled)
-        (void)xen_vmexit_event(xen, monitor->domain, false, XRW_VMEXIT_MODE_ASYNC);
+    /* The event can't be disabled while it holds a vCPU. */
     if (monitor->port >= 0)
         do
             if (xen_monitor_answer(monitor, RING_SLOTS, NULL))
                 break;
         while (ring_take(&monitor->ring, NULL) > 0);
+    if (monitor->enabled)
+        (void)xen_vmexit_event(xen, monitor->domain, false, XRW_VMEXIT_MODE_ASYNC);
     if (monitor->page) {
         (void)munmap(monitor->page, XRW_PAGE_BYTES);
         (void)xc_monitor_disable(xen->xch, monitor->domain);

@@ -45,7 +45,7 @@ for options in "" "--parent $guest"; do
     # shellcheck disable=SC2086 # may be none
     ! xenrewind doctor $options >/tmp/said || { echo "FAIL: this host cannot record"; exit 1; }
     cat /tmp/said
-    for line in 'ok       Xen .*4\.17' 'ok       control interface' 'ok       dom0 .*PV' \
+    for line in 'ok       Xen .*4\.[12]' 'ok       control interface' 'ok       dom0 .*PV' \
         'ok       processor .*Intel, VMX' 'ok       hardware paging' 'missing  VM forks' \
         'ok       VM-exit event' 'missing  pause mode' '-> build Xen with CONFIG_MEM_SHARING=y' \
         '-> apply the patches of xen-patch/4.17'; do
