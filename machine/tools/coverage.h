@@ -9,6 +9,8 @@ enum coverage_class {
     COVERAGE_NATIVE,        /* a thunk, registers only */
     COVERAGE_NATIVE_MEMORY, /* a thunk with a memory operand */
     COVERAGE_INTERPRETED,   /* C, by the interpreter */
+    COVERAGE_EXIT,          /* C, and a VM exit under Xen's controls */
+    COVERAGE_EXCEPTION,     /* #UD, as the guest is to have it */
     COVERAGE_UNHANDLED,
     COVERAGE_CLASSES,
 };
