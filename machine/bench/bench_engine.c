@@ -5,8 +5,11 @@
  */
 #include "bench.h"
 #include "work_machine.h"
+#include "xrw/platform.h"
 
+#include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unicorn/unicorn.h>
 
@@ -137,6 +140,66 @@ static double unicorn_hooked(void *ctx)
     return unicorn(ctx, true);
 }
 
+/* ---- A Linux boot ---- */
+
+#define BOOT_BYTES (UINT64_C(256) << 20)
+
+static double boot(const char *kernel, bool translator)
+{
+    const struct xrw_platform_config config = {
+        .kernel = kernel, .cmdline = "console=ttyS0 panic=-1", .memory_bytes = BOOT_BYTES};
+    struct xrw_platform *platform;
+    struct xrw_error err = {0};
+    static struct xrw_exit exit_record;
+    int result;
+    if (xrw_platform_create(&config, &platform, &err) != 0)
+        bench_fail("%s: %s", kernel, err.text);
+    struct xrw_machine *m = xrw_platform_machine(platform);
+    xrw_machine_set_translator(m, translator);
+    uint64_t begin = bench_cpu_ns();
+    do {
+        result = xrw_platform_run(platform, NULL, &exit_record, &err);
+        if (result == XRW_PLATFORM_EXIT && xrw_platform_handle(platform, &exit_record, &err) != 0)
+            result = -1;
+    } while (result == XRW_PLATFORM_EXIT || result == XRW_PLATFORM_INTERRUPTED);
+    double seconds = (double)(bench_cpu_ns() - begin) / 1e9;
+    if (result != XRW_PLATFORM_ENDED && result != XRW_PLATFORM_IDLE)
+        bench_fail("the kernel stopped: %s", err.text);
+    double value = (double)xrw_machine_count(m) / seconds / 1e6;
+    xrw_platform_destroy(platform);
+    return value;
+}
+
+static double boot_interpreted(void *kernel)
+{
+    return boot(kernel, false);
+}
+
+static double boot_translated(void *kernel)
+{
+    return boot(kernel, true);
+}
+
+/* The testbed's, or what XENREWIND_BENCH_KERNEL names. */
+static void bench_boot(void)
+{
+    char pattern[512];
+    glob_t found = {0};
+    const char *named = getenv("XENREWIND_BENCH_KERNEL"), *home = getenv("HOME");
+    snprintf(pattern, sizeof(pattern), "%s/.cache/xenrewind/linux-*/vmlinux-boot",
+             home ? home : "");
+    if (!named && glob(pattern, 0, NULL, &found) != 0) {
+        fprintf(stderr, "engine: no kernel to boot: ./run test builds one; or set "
+                        "XENREWIND_BENCH_KERNEL to a vmlinux\n");
+        return;
+    }
+    char *kernel = strdup(named ? named : found.gl_pathv[0]);
+    bench_pairs("engine/translator/boot", "MIPS", boot_translated, "the interpreter",
+                boot_interpreted, kernel);
+    free(kernel);
+    globfree(&found);
+}
+
 int main(void)
 {
     static struct program program;
@@ -152,5 +215,6 @@ int main(void)
                 unicorn_plain, &program);
     bench_pairs("engine/translator/user/log", "MIPS", translator_log,
                 "the translator without an undo log", translator, &program);
+    bench_boot();
     return 0;
 }
