@@ -134,7 +134,6 @@ void on_trap(struct trap_frame *frame)
     traps.count[frame->vector]++;
     traps.error = frame->error;
     traps.rip = frame->rip;
-    traps.cr2 = READ_REGISTER("cr2");
     switch (frame->vector) {
     case DB:
         on_debug(frame);
@@ -145,7 +144,8 @@ void on_trap(struct trap_frame *frame)
         break;
     case BP:
         break;
-    case PF:
+    case PF: /* elsewhere it is anything: Bochs does not load it at VMRUN */
+        traps.cr2 = READ_REGISTER("cr2");
         if (!on_page_fault())
             on_fault(frame);
         break;
