@@ -36,7 +36,7 @@ static const char usage_text[] =
     "  --mode pause           hold the guest after each exit was handled; patched Xen only\n"
     "  --mode async           let it go on at once: much faster.  Registers after the exits, and\n"
     "                         memory, are known where it is held for memory\n"
-    "  --mode sync            stop at the first exit of the guest's own, which is not handled\n"
+    "  --mode sync            stop at the first exit that Xen would have to handle\n"
     "  --allow-interrupts     let interrupts into the fork (blocked otherwise)\n"
     "  --memory exit          memory as of every exit (the default, but in async mode)\n"
     "  --memory every=N       ... of every N-th exit, and the last one\n"

@@ -214,7 +214,7 @@ static void look_for_stop(struct pipeline *p, const struct xrw_exit *exit)
     if (!p->run.stop[0])
         stop_at_exit(&p->run, p->options, exit, p->last_exit_ns - p->started_ns);
     if (!p->run.stop[0] && p->at.final)
-        stop_because(&p->run, "one-exit", "sync mode holds the guest at its first own exit");
+        stop_because(&p->run, "one-exit", "sync mode ends at the first exit that Xen would handle");
 }
 
 static int record_exit(struct pipeline *p, struct xrw_error *err)

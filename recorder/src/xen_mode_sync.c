@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Sync mode: the vCPU is held at an exit that Xen does not handle.  Released, it would exit again,
- * so that the first exit of the guest's own ends the run.  Exits that are the host's go by; so do
- * those by which a fork asks for a page of its parent: the page is brought in here instead.
+ * so that the first exit that Xen has to handle ends the run.  Those that it has seen to before it
+ * sends them go by; so do those by which a fork asks for a page of its parent: the page is brought
+ * in here instead.
  */
 #include "vmexit_abi.h"
 #include "xen_source.h"
 #include "xrw/kind.h"
 #include "xrw/reason.h"
+#include "xrw/svm.h"
+#include "xrw/vmx.h"
 
 /* Whether this exit asks for a page that the fork can have, and has now. */
 static int bring_in(struct xen_source *s, const struct xrw_exit *exit, bool *done)
@@ -27,6 +30,17 @@ static int bring_in(struct xen_source *s, const struct xrw_exit *exit, bool *don
         return rc;
     return xen_bring_in(&s->xen, s->target.domain, exit->field[XRW_EXIT_gpa] >> XRW_PAGE_SHIFT, 1,
                         write, done);
+}
+
+/* An interrupt, NMI or machine check of the host's; an interrupt window is not, and comes again. */
+static bool was_seen_to(const struct xrw_exit *exit)
+{
+    static const unsigned windows[] = {XRW_VMX_INTERRUPT_WINDOW, XRW_VMX_NMI_WINDOW, XRW_SVM_VINTR};
+
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+        if (xrw_exit_basic_reason(exit) == windows[i])
+            return false;
+    return xrw_exit_is_host(exit);
 }
 
 static int next(struct xen_source *s, unsigned timeout_ms, uint64_t hold_in,
@@ -49,7 +63,7 @@ static int next(struct xen_source *s, unsigned timeout_ms, uint64_t hold_in,
     if (!rc)
         rc = xen_source_look(s, &out->exit, err);
     out->held = true;
-    out->final = !goes_by && !xrw_exit_is_host(&out->exit);
+    out->final = !goes_by && !was_seen_to(&out->exit);
     return rc ? rc : SOURCE_EXIT;
 }
 

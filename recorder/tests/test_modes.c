@@ -273,6 +273,21 @@ static void test_sync_fork(void **state)
     }
 }
 
+/* An external interrupt was seen to before it is sent; an interrupt window would come for ever. */
+static void test_sync_host_exits(void **state)
+{
+    struct world *w = *state;
+
+    w->options.mode = XRW_RECORD_MODE_SYNC;
+    fake_xen.reason = XRW_VMX_EXTERNAL_INTERRUPT;
+    record(w, "sync", "guest-end");
+    assert_int_equal(w->run.last_exit, 100);
+    again(w, 100);
+    fake_xen.reason = XRW_VMX_INTERRUPT_WINDOW;
+    record(w, "sync", "one-exit");
+    assert_int_equal(w->run.last_exit, 1);
+}
+
 static void test_fork(void **state)
 {
     struct world *w = *state;
@@ -487,6 +502,7 @@ int main(void)
         TEST(async_repeated),
         TEST(sync),
         TEST(sync_fork),
+        TEST(sync_host_exits),
         TEST(fork),
         TEST(several_vcpus),
         TEST(senseless_ring),
