@@ -46,7 +46,7 @@ static int saved_rf(const struct xrw_machine *m, unsigned reason)
     case XRW_VMX_APIC_ACCESS:
         if (m->delivering.valid)
             return is_fault(&m->delivering) ? RF_ONE : RF_KEEP;
-        return is_bochs(m) ? RF_KEEP : RF_ONE;
+        return is_bochs(m) ? RF_ZERO : RF_ONE;
     case XRW_VMX_EXCEPTION_NMI:
     case XRW_VMX_TRIPLE_FAULT:
     case XRW_VMX_INTERRUPT_WINDOW:

@@ -81,6 +81,15 @@ static const struct {
 #define MSR_TSC_AUX 0xc0000103u
 
 #define RFLAGS_TF (UINT64_C(1) << 8)
+#define XSTATE_X87 1u
+#define XSTATE_SSE 2u
+#define XSAVE_RECORD_MAX 4096u /* libxenctrl keeps buffers of a page ready */
+/* Offsets in an FXSAVE image; MXCSR and its mask stand between the x87 environment and ST0. */
+#define FXSAVE_MXCSR 24u
+#define FXSAVE_ST 32u
+#define FXSAVE_XMM 160u
+#define FXSAVE_XMM_END 416u
+
 #define VECTOR_DB 1u
 #define ENTRY_FAILURE (UINT32_C(1) << 31)
 
@@ -129,6 +138,34 @@ static bool may_have_changed(const struct xrw_exit *exit, enum xrw_register reg)
 }
 
 /* The vCPU's registers and FXSAVE image; waits until it is off its processor. */
+/*
+ * The FPU image in Xen's record is as XSAVEOPT left it: a component that is in its initial
+ * configuration was not written, and holds what it held some time ago.  The header of the XSAVE
+ * area tells which these are.  A vCPU that never executed XSETBV has no such record. Source: Intel
+ * SDM, "Operation of XSAVEOPT"; "Initial configuration".
+ */
+static void reset_unused_fpu(struct xen_calls *xen, uint32_t domain, struct source_exit *out)
+{
+    static const uint8_t fcw[2] = {0x7f, 0x03};
+    union {
+        struct hvm_hw_cpu_xsave state;
+        uint8_t bytes[XSAVE_RECORD_MAX];
+    } record;
+    uint64_t in_use;
+
+    if (xc_domain_hvm_getcontext_partial(xen->xch, domain, CPU_XSAVE_CODE, (uint16_t)out->exit.vcpu,
+                                         &record, sizeof record))
+        return;
+    in_use = record.state.save_area.xsave_hdr.xstate_bv;
+    if (!(in_use & XSTATE_X87)) {
+        memset(out->fxsave, 0, FXSAVE_MXCSR);
+        memset(out->fxsave + FXSAVE_ST, 0, FXSAVE_XMM - FXSAVE_ST);
+        memcpy(out->fxsave, fcw, sizeof fcw);
+    }
+    if (!(in_use & XSTATE_SSE))
+        memset(out->fxsave + FXSAVE_XMM, 0, FXSAVE_XMM_END - FXSAVE_XMM);
+}
+
 static int read_cpu(struct xen_calls *xen, uint32_t domain, struct source_exit *out,
                     struct xrw_registers *regs, struct xrw_error *err)
 {
@@ -146,6 +183,7 @@ static int read_cpu(struct xen_calls *xen, uint32_t domain, struct source_exit *
     }
     memcpy(out->fxsave, cpu.fpu_regs, XRW_FXSAVE_BYTES);
     out->has_fxsave = true;
+    reset_unused_fpu(xen, domain, out);
     return 0;
 }
 
