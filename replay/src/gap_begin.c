@@ -311,18 +311,29 @@ static bool single_steps(const struct gap_engine *e)
            !(e->to.field[XRW_EXIT_entry_intr_info] >> 31 & 1);
 }
 
-static int load_state(struct gap_engine *e, struct xrw_error *err)
+/* The recorded FPU state, over what the engine carried on; that alone where none was recorded, as
+ * before the guest's first XSETBV. */
+static int load_fpu(struct gap_engine *e, struct xrw_error *err)
 {
-    const struct xrw_exit *from = &e->from;
     uint64_t components;
-    bool stays = from->after.value[XRW_REG_rip] == from->before.value[XRW_REG_rip];
-    int rc = xrw_store_fxsave(e->store, from->id, e->state.xsave, err);
+    int rc = xrw_store_fxsave(e->store, e->from.id, e->state.xsave, err);
 
     if (rc)
-        return rc;
+        return rc == -ENODATA ? 0 : rc;
     memcpy(&components, e->state.xsave + XSTATE_BV, sizeof components);
     components |= XSTATE_LEGACY;
     memcpy(e->state.xsave + XSTATE_BV, &components, sizeof components);
+    return 0;
+}
+
+static int load_state(struct gap_engine *e, struct xrw_error *err)
+{
+    const struct xrw_exit *from = &e->from;
+    bool stays = from->after.value[XRW_REG_rip] == from->before.value[XRW_REG_rip];
+    int rc = load_fpu(e, err);
+
+    if (rc)
+        return rc;
     e->state.regs = from->after;
     e->state.interruptibility = (uint32_t)from->field[XRW_EXIT_interruptibility];
     e->state.pending_debug = !stays && single_steps(e) ? PENDING_BS : 0;
