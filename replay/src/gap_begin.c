@@ -23,6 +23,8 @@
 #define RFLAGS_TF (UINT64_C(1) << 8)
 #define PENDING_BS (UINT64_C(1) << 14)
 #define VECTOR_DB 1u
+#define FXSAVE_MXCSR 24u
+#define MXCSR_INITIAL 0x1f80u
 #define XSTATE_BV 512u
 #define XSTATE_LEGACY 3u
 
@@ -89,12 +91,14 @@ static void take_context(struct gap_engine *e, const struct hvm_context *context
 
 static int read_start_context(struct gap_engine *e, struct xrw_error *err)
 {
+    const uint32_t mxcsr = MXCSR_INITIAL;
     struct hvm_context context;
     uint8_t *data;
     size_t bytes;
     int rc = xrw_store_context(e->store, e->run.base_run ? e->run.base_run : e->run.id, "hvm", 0, 0,
                                &data, &bytes, err);
 
+    memcpy(e->state.xsave + FXSAVE_MXCSR, &mxcsr, sizeof mxcsr);
     e->state.xcr0 = 1;
     e->state.pat = UINT64_C(0x0007040600070406);
     if (rc == -ENODATA)
