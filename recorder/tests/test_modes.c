@@ -117,6 +117,17 @@ static bool is_frame(struct world *w, uint64_t exit)
     return is;
 }
 
+/* Where the FPU's state is known it is the initial one, not what lay in its image before. */
+static void check_fpu(struct world *w, uint64_t id)
+{
+    uint8_t fxsave[XRW_FXSAVE_BYTES];
+
+    if (xrw_store_fxsave(w->store, id, fxsave, NULL))
+        return;
+    assert_int_equal(fxsave[0], 0x7f);
+    assert_int_equal(fxsave[1], 0x03);
+}
+
 /* Every exit once, in its vCPU's order; where the guest was held, what it was then. */
 static uint64_t check_exits(struct world *w, bool handled)
 {
@@ -126,6 +137,7 @@ static uint64_t check_exits(struct world *w, bool handled)
         struct xrw_exit exit;
 
         assert_int_equal(xrw_store_exit(w->store, id, &exit, NULL), 0);
+        check_fpu(w, id);
         assert_true(exit.vcpu < fake_xen.vcpus);
         assert_int_equal(exit.before.value[XRW_REG_rax], ++own[exit.vcpu]);
         if (handled && !exit.has_after)
