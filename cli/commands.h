@@ -38,7 +38,7 @@ const char *xrw_cli_file(const char *command, int argc, char **argv, int optind_
 /* A whole number in decimal, or hexadecimal with 0x.  0 or -EINVAL. */
 int xrw_cli_number(const char *text, uint64_t *number);
 
-/* The id of a domain (1 to 32751).  0, or XRW_CLI_USAGE having said so. */
+/* A domain by its number (1 to 32751) or its name.  0, or an exit code, having said why. */
 int xrw_cli_domain(const char *command, const char *text, uint32_t *domain);
 
 /* Flush standard output: XRW_CLI_OK, also if its reader has gone (as in `| head'); else say why it

@@ -50,18 +50,6 @@ int xrw_cli_number(const char *text, uint64_t *number)
     return 0;
 }
 
-int xrw_cli_domain(const char *command, const char *text, uint32_t *domain)
-{
-    const uint64_t max = 0x7fef; /* Xen's DOMID_FIRST_RESERVED - 1 */
-    uint64_t number;
-
-    if (xrw_cli_number(text, &number) || number == 0 || number > max)
-        return xrw_cli_usage(command, "%s is not the id of a domain (1 to %u)", text,
-                             (unsigned)max);
-    *domain = (uint32_t)number;
-    return 0;
-}
-
 int xrw_cli_finish(void)
 {
     if (!fflush(stdout) && !ferror(stdout))

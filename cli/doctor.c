@@ -9,13 +9,14 @@
 #include <stdio.h>
 
 static const char usage_text[] =
-    "usage: xenrewind doctor [--parent ID] [--clean] [--json]\n"
+    "usage: xenrewind doctor [--parent DOMAIN] [--clean] [--json]\n"
     "\n"
     "Says what this host can record: one line for each thing that is needed (ok, missing, "
     "unknown,\n"
     "or a note) with what was found, and what to change.  Nothing is changed without --clean.\n"
     "\n"
-    "  --parent ID   also look at this domain: fork it for a moment, which proves that forks "
+    "  --parent DOMAIN\n"
+    "                also look at this domain: fork it for a moment, which proves that forks "
     "work,\n"
     "                and see whether it is fit for re-execution\n"
     "  --clean       remove forks that were left over by recorders that were killed; their "
@@ -159,14 +160,15 @@ int xrw_cli_doctor(int argc, char **argv)
                                                  {0}};
     struct xrw_doctor_options options = {0};
     bool json = false;
-    int option;
+    int option, rc;
 
     optind = 0; /* start anew, whatever was parsed before */
     while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
         switch (option) {
         case 'p':
-            if (xrw_cli_domain("doctor", optarg, &options.parent))
-                return XRW_CLI_USAGE;
+            rc = xrw_cli_domain("doctor", optarg, &options.parent);
+            if (rc)
+                return rc;
             break;
         case 'c':
             options.clean = true;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "commands.h"
 #include "gdb.h"
+#include "inputs.h"
 #include "json.h"
 #include "record_machine.h"
 
 #include "xrw/kaslr.h"
-#include "xrw/recorder.h"
 #include "xrw/reason.h"
+#include "xrw/recorder.h"
+#include "xrw/runs.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -18,7 +20,8 @@
 #include <unistd.h>
 
 static const char usage_text[] =
-    "usage: xenrewind record (--parent ID | --domain ID [--parent ID]) [OPTIONS] [-o FILE]\n"
+    "usage: xenrewind record --parent DOMAIN [OPTIONS] [-o FILE]\n"
+    "       xenrewind record --domain DOMAIN [--parent DOMAIN] [OPTIONS] [-o FILE]\n"
     "       xenrewind record --source machine [OPTIONS] [-o FILE] KERNEL\n"
     "\n"
     "Forks a Xen domain and records every VM exit of the fork: registers before and after, and\n"
@@ -26,11 +29,11 @@ static const char usage_text[] =
     "Needs dom0 of Xen 4.17 or later; the patches in xen-patch/ make it exact.\n"
     "\n"
     "what to record\n"
-    "  --parent ID            fork this domain\n"
-    "  --domain ID            record this domain itself, be it a fork made by another tool or "
+    "  --parent DOMAIN        fork this domain, given by number or name\n"
+    "  --domain DOMAIN        record this domain itself, be it a fork made by another tool or "
     "not;\n"
     "                         afterwards it is paused or goes on, as before.  Of a fork, with\n"
-    "                         --parent ID, memory that it has not touched yet is read from there;\n"
+    "                         --parent, memory that it has not touched yet is read from there;\n"
     "                         else it is brought in first\n"
     "  --mode auto            the first of these modes that this Xen can do (the default):\n"
     "  --mode pause           hold the guest after each exit was handled; patched Xen only\n"
@@ -55,7 +58,18 @@ static const char usage_text[] =
     "                         whose flags to imitate where the architecture leaves them undefined\n"
     "  --console FILE         what the guest prints, on port 0xe9 too; -: standard output\n"
     "\n"
-    "when to stop (at the first that holds; also when the guest ends, and at Ctrl-C)\n"
+    "runs\n"
+    "  --runs N               record N runs: the fork is reset between them\n"
+    "  --input gva=ADDR,file=PATH\n"
+    "  --input gpa=ADDR,file=PATH\n"
+    "                         write the file's bytes to that linear (as the guest has it mapped\n"
+    "                         where the runs begin) or guest-physical address before each run;\n"
+    "                         repeatable\n"
+    "  --inputs DIR           make a run for each file there, by name; it goes to where an "
+    "--input\n"
+    "                         says file=@\n"
+    "\n"
+    "when to stop a run (at the first that holds; also when the guest ends; Ctrl-C ends them all)\n"
     "  --exits N              after N exits\n"
     "  --seconds S            at the first exit after S seconds\n"
     "  --until-rip ADDR       at an exit with this instruction pointer; nothing makes the guest\n"
@@ -97,6 +111,7 @@ static void catch_signals(void)
 
 struct arguments {
     struct xrw_record_options options;
+    struct xrw_cli_inputs inputs;
     bool quiet, json, tty;
     double last_line; /* when progress was last shown where there is no terminal */
 };
@@ -116,6 +131,10 @@ static void show_progress(void *ctx, const struct xrw_record_progress *progress)
         return;
     args->last_line = progress->seconds;
     (void)fputs(args->tty ? "\r\033[K" : "", stderr);
+    if (args->options.runs > 1 && progress->exits)
+        (void)fprintf(stderr, "run %" PRIu64 " of %" PRIu64 ", %.1f/s, ", progress->runs,
+                      args->options.runs,
+                      progress->seconds > 0 ? (double)progress->runs / progress->seconds : 0);
     if (progress->exits)
         (void)fprintf(stderr,
                       "%" PRIu64 " exits, %.0f/s, %" PRIu64 " private pages, %.1f MiB, %.0f s",
@@ -167,6 +186,25 @@ static void show_summary(const struct arguments *args, const struct xrw_record_r
         (double)progress->file_bytes / 1048576, progress->private_pages, result->stop_detail);
 }
 
+/* Of several runs: which paths they took. */
+static int show_paths(const char *path)
+{
+    struct xrw_error err = {""};
+    struct xrw_store *store;
+    struct xrw_runs runs;
+    int rc = xrw_store_open(&store, path, &err);
+
+    if (rc)
+        return xrw_cli_fail(&err);
+    rc = xrw_runs_read(store, &runs, &err);
+    if (!rc) {
+        rc = xrw_runs_print_paths(store, &runs, stderr, &err);
+        xrw_runs_deinit(&runs);
+    }
+    (void)xrw_store_close(store, NULL);
+    return rc ? xrw_cli_fail(&err) : XRW_CLI_OK;
+}
+
 static int print_json(const struct arguments *args, const struct xrw_record_result *result)
 {
     json_t *object = json_object();
@@ -174,6 +212,7 @@ static int print_json(const struct arguments *args, const struct xrw_record_resu
     int rc;
 
     json_object_set_new(object, "file", xrw_json_text(args->options.path));
+    json_object_set_new(object, "runs", xrw_json_u64(result->progress.runs));
     json_object_set_new(object, "exits", xrw_json_u64(result->progress.exits));
     json_object_set_new(object, "seconds", json_real(result->progress.seconds));
     json_object_set_new(object, "private_pages", xrw_json_u64(result->progress.private_pages));
@@ -193,6 +232,9 @@ enum option_id {
     OPT_INTERRUPTS,
     OPT_MODE,
     OPT_MEMORY,
+    OPT_RUNS,
+    OPT_INPUT,
+    OPT_INPUTS,
     OPT_EXITS,
     OPT_SECONDS,
     OPT_RIP,
@@ -215,6 +257,9 @@ static const struct option long_options[] = {
     {"allow-interrupts", no_argument, NULL, OPT_INTERRUPTS},
     {"mode", required_argument, NULL, OPT_MODE},
     {"memory", required_argument, NULL, OPT_MEMORY},
+    {"runs", required_argument, NULL, OPT_RUNS},
+    {"input", required_argument, NULL, OPT_INPUT},
+    {"inputs", required_argument, NULL, OPT_INPUTS},
     {"exits", required_argument, NULL, OPT_EXITS},
     {"seconds", required_argument, NULL, OPT_SECONDS},
     {"until-rip", required_argument, NULL, OPT_RIP},
@@ -327,9 +372,18 @@ static int parse_reason(const char *text, struct xrw_record_options *options)
 }
 
 /* Options that take a value; 0 or an exit code. */
-static int parse_value(int id, const char *value, struct xrw_record_options *o)
+static int parse_value(int id, char *value, struct arguments *args)
 {
+    struct xrw_record_options *o = &args->options;
+
     switch (id) {
+    case OPT_RUNS:
+        return parse_positive("runs", value, &o->runs);
+    case OPT_INPUT:
+        return xrw_cli_add_input(&args->inputs, value);
+    case OPT_INPUTS:
+        args->inputs.folder = value;
+        return 0;
     case OPT_PARENT:
         return xrw_cli_domain("record", value, &o->parent);
     case OPT_DOMAIN:
@@ -404,7 +458,7 @@ static int parse(int argc, char **argv, struct arguments *args, bool *done)
         else if (id == OPT_MACHINE)
             rc = record_machine_option(&machine, long_options[index].name, optarg);
         else if (id == 'o' || long_options[index].has_arg == required_argument)
-            rc = parse_value(id, optarg, &args->options);
+            rc = parse_value(id, optarg, args);
         else
             set_flag(id, args);
     }
@@ -413,13 +467,13 @@ static int parse(int argc, char **argv, struct arguments *args, bool *done)
     if (rc || args->options.machine.kernel)
         return rc;
     if (!args->options.parent && !args->options.fork)
-        rc = xrw_cli_usage("record", "which domain? give --parent ID or --domain ID");
+        rc = xrw_cli_usage("record", "which domain? give --parent DOMAIN or --domain DOMAIN");
     if (!rc && args->options.parent == args->options.fork)
         rc = xrw_cli_usage("record", "--domain is the fork, --parent the domain it was made from");
     if (!rc && args->options.fork && (args->options.keep || args->options.allow_interrupts))
         rc = xrw_cli_usage("record", "--keep and --allow-interrupts are for forks made here, not "
                                      "for one given by --domain");
-    return rc;
+    return rc ? rc : xrw_cli_take_inputs(&args->inputs, &args->options);
 }
 
 /* The command line as one text, for the recording. */
@@ -431,33 +485,44 @@ static void join(char *text, size_t bytes, int argc, char **argv)
         used += (size_t)snprintf(text + used, bytes - used, " %s", argv[i]);
 }
 
+static int record(struct arguments *args)
+{
+    struct xrw_record_result result;
+    struct xrw_error err = {""};
+    int rc = XRW_CLI_OK;
+
+    args->options.interrupted = &interrupted;
+    args->options.progress = args->quiet ? NULL : show_progress;
+    args->options.notice = show_notice;
+    args->options.finish = note_kaslr;
+    args->options.ctx = args;
+    catch_signals();
+    if (xrw_record(&args->options, &result, &err)) {
+        if (args->tty && !args->quiet)
+            (void)fputs("\r\033[K", stderr);
+        return xrw_cli_fail(&err);
+    }
+    if (!args->quiet)
+        show_summary(args, &result);
+    if (!args->quiet && args->options.runs > 1)
+        rc = show_paths(args->options.path);
+    return rc || !args->json ? rc : print_json(args, &result);
+}
+
 int xrw_cli_record(int argc, char **argv)
 {
     struct arguments args = {
         .options = {.path = "recording.db", .until_reason = -1, .idle_seconds = 5},
         .tty = isatty(STDERR_FILENO)};
-    struct xrw_record_result result;
-    struct xrw_error err = {""};
     char command_line[1024];
     bool done = false;
-    int rc = parse(argc, argv, &args, &done);
+    int rc;
 
-    if (rc || done)
-        return rc;
     join(command_line, sizeof command_line, argc, argv);
     args.options.command_line = command_line;
-    args.options.interrupted = &interrupted;
-    args.options.progress = args.quiet ? NULL : show_progress;
-    args.options.notice = show_notice;
-    args.options.finish = note_kaslr;
-    args.options.ctx = &args;
-    catch_signals();
-    if (xrw_record(&args.options, &result, &err)) {
-        if (args.tty && !args.quiet)
-            (void)fputs("\r\033[K", stderr);
-        return xrw_cli_fail(&err);
-    }
-    if (!args.quiet)
-        show_summary(&args, &result);
-    return args.json ? print_json(&args, &result) : XRW_CLI_OK;
+    rc = parse(argc, argv, &args, &done);
+    if (!rc && !done)
+        rc = record(&args);
+    xrw_cli_inputs_deinit(&args.inputs);
+    return rc;
 }

@@ -21,7 +21,7 @@ CREATE TABLE run (
   parent        INTEGER,
   start_unix_ns INTEGER NOT NULL,
   end_unix_ns   INTEGER,           -- NULL: not ended, or cut off
-  base_run      INTEGER NOT NULL,  -- run whose memory at exit 0 is this one's, where it has no own
+  base_run      INTEGER NOT NULL,  -- whose memory at exit 0 is this run's, where it has no own; 0: no run's
   first_exit    INTEGER NOT NULL,
   last_exit     INTEGER NOT NULL,  -- inclusive; first_exit - 1 while empty
   stop          TEXT,

@@ -10,8 +10,10 @@
 #include <string.h>
 
 #define ADVICE_PARENT "start an HVM or PVH guest and give --parent ID"
-#define ADVICE_PATCHES "apply the patches of xen-patch/4.17 to Xen, as its README.md says"
-#define ADVICE_FORKS "build Xen with CONFIG_MEM_SHARING=y, as xen-patch/README.md says"
+#define ADVICE_PATCHES "apply the patches of xen-patch/ to Xen, as its README.md says"
+#define ADVICE_FORKS                                                                               \
+    "build Xen with CONFIG_MEM_SHARING=y, as docs/xen.md says; or record guests themselves "       \
+    "(--domain)"
 #define ADVICE_DOM0 "run this as root in dom0"
 #define KIB_MINIMUM 16384u /* for a fork's own structures, and a few pages */
 
@@ -63,8 +65,8 @@ static enum xrw_check_state check_dom0(const struct doctor_facts *f, struct xrw_
     if (f->control)
         return found(check, XRW_CHECK_UNKNOWN, "", "Xen cannot be asked");
     if (f->dom0_hvm)
-        return found(check, XRW_CHECK_MISSING, "boot Xen without dom0=pvh",
-                     "PVH: the pages of a fork cannot be mapped there");
+        return found(check, XRW_CHECK_NOTE, "boot Xen without dom0=pvh",
+                     "PVH: the pages of a fork cannot be mapped there, so its memory not recorded");
     return found(check, XRW_CHECK_OK, "", "PV");
 }
 
@@ -167,7 +169,25 @@ static enum xrw_check_state check_event(const struct doctor_facts *f, struct xrw
 
 static enum xrw_check_state check_pause(const struct doctor_facts *f, struct xrw_check *check)
 {
+    if (f->asked && !f->asked_code && !f->pause)
+        return found(check, XRW_CHECK_NOTE, ADVICE_PATCHES,
+                     "not in this Xen: a guest cannot be held at each exit");
     return check_capability(f, check, f->pause, ADVICE_PATCHES);
+}
+
+/* What follows for `record --mode'. */
+static enum xrw_check_state check_modes(const struct doctor_facts *f, struct xrw_check *check)
+{
+    bool event = f->asked && !f->asked_code && f->event && (!is_svm(f) || f->pause);
+
+    if (!f->asked || f->asked_code)
+        return found(check, XRW_CHECK_UNKNOWN, ADVICE_PARENT, "Xen cannot be asked");
+    if (!event)
+        return found(check, XRW_CHECK_MISSING, is_svm(f) ? ADVICE_PATCHES : "use Xen 4.17", "none");
+    return found(check, XRW_CHECK_OK, "", "%s",
+                 f->pause ? "pause (exact), async, sync; auto takes pause"
+                          : "async (registers at exits; memory at key frames), sync; auto takes "
+                            "async");
 }
 
 static enum xrw_check_state check_memory(const struct doctor_facts *f, struct xrw_check *check)
@@ -223,7 +243,9 @@ static enum xrw_check_state check_fork(const struct doctor_facts *f, struct xrw_
 
 static enum xrw_check_state check_monitor(const struct doctor_facts *f, struct xrw_check *check)
 {
-    return check_stage(f, check, PARENT_MONITOR, "of the fork: could be enabled in pause mode");
+    return check_stage(f, check, PARENT_MONITOR,
+                       f->pause ? "of the fork: could be enabled in pause mode"
+                                : "of the fork: could be enabled");
 }
 
 static enum xrw_check_state check_fitness(const struct fitness *fitness, struct xrw_check *check)
@@ -312,9 +334,10 @@ static const struct {
     {"dom0", "dom0", ON_XEN, true, check_dom0},
     {"processor", "processor", ON_XEN, true, check_processor},
     {"hap", "hardware paging", ON_XEN, true, check_hap},
-    {"forks", "VM forks", ON_XEN, true, check_sharing},
+    {"forks", "VM forks", ON_XEN, false, check_sharing},
     {"event", "VM-exit event", ON_XEN, true, check_event},
-    {"pause", "pause mode", ON_XEN, true, check_pause},
+    {"pause", "pause mode", ON_XEN, false, check_pause},
+    {"modes", "capture modes", ON_XEN, false, check_modes},
     {"memory", "memory", ON_XEN, false, check_memory},
     {"left-over", "forks of ours", ON_XEN, false, check_forks},
     {"guest", "guest", WITH_PARENT, true, check_guest},

@@ -18,7 +18,7 @@ struct fitness {
     const char *what, *advice; /* static; advice may be empty */
 };
 
-#define FITNESS_COUNT 4u
+#define FITNESS_COUNT 5u
 
 /* What was tried with the parent, in order; what failed is why the rest was not tried. */
 enum parent_stage {

@@ -14,11 +14,7 @@
  * Page tables are watched even while they are shared: not every processor (Bochs 2.7 is one)
  * respects EPT permissions when it sets accessed and dirty bits.
  */
-#include "memory.h"
-
-#include "gfn_map.h"
-#include "parent_pages.h"
-#include "ram.h"
+#include "memory_private.h"
 #include "xrw/kind.h"
 
 #include <errno.h>
@@ -26,44 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUP 64u       /* pages of a fork mapped in one piece: mappings are a scarce resource */
-#define TABLE_NOTES 16u /* page tables noticed at one exit */
-
 #define HYPERCALL_MEMORY_OP 12u
 #define HYPERCALL_MULTICALL 13u
-
-/* Pages mapped in one piece. */
-struct group {
-    const uint8_t *pages;
-    size_t count, users; /* slots that use one of them; 0: free */
-};
-
-/* A page that is watched. */
-struct slot {
-    xrw_gfn gfn;
-    bool private;       /* Xen says so; else a shared page table */
-    bool given;         /* to page(), as what it is now */
-    uint8_t *copy;      /* content last given to page() */
-    const uint8_t *map; /* the fork's page */
-    size_t group;
-};
-
-struct memory {
-    const struct memory_ops *ops;
-    void *ctx;
-    struct ram ram;
-    struct slot *slots;
-    size_t count, capacity;
-    struct group *groups;
-    size_t group_count, group_capacity, free_groups;
-    size_t singles; /* groups of one page */
-    struct gfn_map by_gfn;
-    uint64_t private_count;
-    uint64_t unexplained; /* pages that the fork owns beside the private ones known */
-    xrw_gfn tables[TABLE_NOTES];
-    size_t table_count;
-    struct parent_pages parent;
-};
 
 int memory_create(struct memory **out, const struct memory_ops *ops, void *ctx)
 {
@@ -103,7 +63,7 @@ const struct ram *memory_ram(const struct memory *m)
     return &m->ram;
 }
 
-static struct slot *find(const struct memory *m, xrw_gfn gfn)
+struct slot *memory_slot(const struct memory *m, xrw_gfn gfn)
 {
     size_t index = gfn_map_find(&m->by_gfn, gfn);
 
@@ -198,7 +158,7 @@ static int map_slots(struct memory *m, const size_t *indexes, size_t n)
 }
 
 /* Map anew, in whole groups, all slots or those that are mapped alone. */
-static int regroup(struct memory *m, bool all)
+int memory_regroup(struct memory *m, bool all)
 {
     size_t indexes[GROUP], n = 0;
     int rc = 0;
@@ -240,7 +200,7 @@ static int new_slot(struct memory *m, xrw_gfn gfn, bool private)
 /* Watch a page from now on; leaves the mapping to the caller if it is not alone. */
 static int watch(struct memory *m, xrw_gfn gfn, bool private, bool alone)
 {
-    struct slot *slot = find(m, gfn);
+    struct slot *slot = memory_slot(m, gfn);
     size_t index;
     int rc = 0;
 
@@ -259,12 +219,12 @@ static int watch(struct memory *m, xrw_gfn gfn, bool private, bool alone)
     if (!rc && alone)
         rc = map_slots(m, &index, 1);
     if (!rc && m->singles >= GROUP)
-        rc = regroup(m, false);
+        rc = memory_regroup(m, false);
     return rc;
 }
 
 /* Ask Xen about one page. */
-static int look_at(struct memory *m, xrw_gfn gfn, bool page_table)
+int memory_look_at(struct memory *m, xrw_gfn gfn, bool page_table)
 {
     enum page_type type;
     int rc = m->ops->types(m->ctx, false, gfn, 1, &type);
@@ -291,7 +251,7 @@ static int look_at_all(struct memory *m)
                     rc = watch(m, extent->first + done + j, true, false);
         }
     }
-    return rc ? rc : regroup(m, false);
+    return rc ? rc : memory_regroup(m, false);
 }
 
 /* Look for the page tables that were read since the last exit. */
@@ -300,7 +260,7 @@ static int look_at_tables(struct memory *m)
     int rc = 0;
 
     for (size_t i = 0; i < m->table_count && !rc; i++)
-        rc = look_at(m, m->tables[i], true);
+        rc = memory_look_at(m, m->tables[i], true);
     m->table_count = 0;
     return rc;
 }
@@ -322,7 +282,7 @@ static int base_batch(struct memory *m, xrw_gfn first, size_t n, uint64_t *read,
     if (rc)
         return rc;
     for (size_t i = 0; i < n && !rc; i++) {
-        struct slot *slot = find(m, first + i);
+        struct slot *slot = memory_slot(m, first + i);
 
         if (slot && slot->map) {
             memcpy(slot->copy, slot->map, XRW_PAGE_BYTES);
@@ -360,7 +320,7 @@ static int base(struct memory *m, source_page page, void *page_ctx, struct xrw_e
 }
 
 /* How many pages the fork owns that are not explained. */
-static int count_unexplained(struct memory *m, uint64_t *unexplained)
+int memory_count_unexplained(struct memory *m, uint64_t *unexplained)
 {
     uint64_t pages;
     int rc = m->ops->fork_pages(m->ctx, &pages);
@@ -377,7 +337,9 @@ int memory_find(struct memory *m, struct xrw_error *err)
     if (!rc)
         rc = look_at_all(m);
     if (!rc)
-        rc = count_unexplained(m, &m->unexplained);
+        rc = memory_count_unexplained(m, &m->unexplained);
+    if (!rc)
+        rc = memory_note_originals(m);
     return rc ? xrw_error_set(err, rc, "cannot find the guest's memory: %s", strerror(-rc)) : 0;
 }
 
@@ -401,23 +363,37 @@ static bool changes_map(const struct xrw_exit *exit)
            (number == HYPERCALL_MEMORY_OP || number == HYPERCALL_MULTICALL);
 }
 
+/* Xen copies page tables that it walks for the guest: those that are watched are the likeliest. */
+static int look_at_shared(struct memory *m, uint64_t *unexplained)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < m->count && !rc; i++)
+        if (!m->slots[i].private)
+            rc = memory_look_at(m, m->slots[i].gfn, true);
+    return rc ? rc : memory_count_unexplained(m, unexplained);
+}
+
 static int learn(struct memory *m, const struct xrw_exit *exit)
 {
     uint64_t unexplained;
     int rc = look_at_tables(m);
 
     if (!rc && exit->field_known[XRW_EXIT_gpa])
-        rc = look_at(m, exit->field[XRW_EXIT_gpa] >> XRW_PAGE_SHIFT, xrw_exit_page_walk(exit));
+        rc = memory_look_at(m, exit->field[XRW_EXIT_gpa] >> XRW_PAGE_SHIFT,
+                            xrw_exit_page_walk(exit));
     if (!rc)
-        rc = count_unexplained(m, &unexplained);
+        rc = memory_count_unexplained(m, &unexplained);
+    if (!rc && (int64_t)(unexplained - m->unexplained) > 0)
+        rc = look_at_shared(m, &unexplained);
     if (rc || (unexplained == m->unexplained && !changes_map(exit)))
         return rc;
     /* Fewer pages: some were given back, and others may stand in their place. */
     if (changes_map(exit) || (int64_t)(unexplained - m->unexplained) < 0)
-        rc = regroup(m, true);
+        rc = memory_regroup(m, true);
     if (!rc)
         rc = look_at_all(m);
-    return rc ? rc : count_unexplained(m, &m->unexplained);
+    return rc ? rc : memory_count_unexplained(m, &m->unexplained);
 }
 
 static int cannot_follow(int code, struct xrw_error *err)
@@ -438,11 +414,11 @@ int memory_catch_up(struct memory *m, struct xrw_error *err)
     int rc = look_at_tables(m);
 
     if (!rc)
-        rc = regroup(m, true);
+        rc = memory_regroup(m, true);
     if (!rc)
         rc = look_at_all(m);
     if (!rc)
-        rc = count_unexplained(m, &m->unexplained);
+        rc = memory_count_unexplained(m, &m->unexplained);
     return rc ? cannot_follow(rc, err) : 0;
 }
 
@@ -469,7 +445,7 @@ int memory_changes(struct memory *m, source_page page, void *page_ctx, struct xr
 
 int memory_read(struct memory *m, xrw_gpa gpa, void *buf, size_t bytes)
 {
-    const struct slot *slot = find(m, gpa >> XRW_PAGE_SHIFT);
+    const struct slot *slot = memory_slot(m, gpa >> XRW_PAGE_SHIFT);
     size_t offset = gpa % XRW_PAGE_BYTES;
     const uint8_t *content;
     int rc;
@@ -487,7 +463,7 @@ int memory_read(struct memory *m, xrw_gpa gpa, void *buf, size_t bytes)
 
 int memory_read_table(struct memory *m, xrw_gpa gpa, void *buf, size_t bytes)
 {
-    if (!find(m, gpa >> XRW_PAGE_SHIFT) && m->table_count < TABLE_NOTES)
+    if (!memory_slot(m, gpa >> XRW_PAGE_SHIFT) && m->table_count < TABLE_NOTES)
         m->tables[m->table_count++] = gpa >> XRW_PAGE_SHIFT;
     return memory_read(m, gpa, buf, bytes);
 }

@@ -59,6 +59,20 @@ int memory_catch_up(struct memory *memory, struct xrw_error *err);
  * once that is watched from now on, changed or not. */
 int memory_changes(struct memory *memory, source_page page, void *page_ctx, struct xrw_error *err);
 
+/* Unmap every page, as a fork has to be that is reset: one that is mapped would stay as it is. */
+void memory_release(struct memory *memory);
+
+/*
+ * The fork was reset, or is another one of the same parent: it has the pages that it had when it
+ * was new.  Those of them that do not hold what they held then (page tables that the processor
+ * marked in the parent) are given to page().  -EBUSY if the reset left pages as they were.
+ */
+int memory_reset(struct memory *memory, source_page page, void *page_ctx, struct xrw_error *err);
+
+/* Somebody wrote to this page of the fork, which does not run: watch it, and give it to page(). */
+int memory_written(struct memory *memory, xrw_gfn gfn, source_page page, void *page_ctx,
+                   struct xrw_error *err);
+
 /* As xrw_read_physical, of the held fork. */
 int memory_read(struct memory *memory, xrw_gpa gpa, void *buf, size_t bytes);
 

@@ -4,6 +4,8 @@
 #include "pipeline.h"
 
 #include "hook.h"
+#include "input.h"
+#include "recording_file.h"
 #include "site.h"
 #include "stop.h"
 
@@ -13,9 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#define POLL_MS 100u          /* how often to look for an interrupt when no exit comes */
+#define POLL_MS 100u          /* how often to look for an interrupt when no exit comes, at last */
 #define COMMIT_NS 1000000000u /* a commit at the latest after so long without an exit */
 #define PROGRESS_NS 1000000000u
 #define LAST_EXIT_NS 1000000000u /* so long an exit is waited for to end at */
@@ -41,6 +42,9 @@ struct pipeline {
     uint64_t in_frame_ns, seen_ns; /* when that was, and what is the time by now, about */
     uint64_t started_ns, last_exit_ns, last_commit_ns, last_progress_ns;
     uint64_t uncommitted, unheld, base_pages;
+    uint64_t begun_ns; /* the first run */
+    uint64_t base_run; /* whose the base image is */
+    unsigned poll_ms;  /* exits come quickly or not for long */
 };
 
 static uint64_t now_ns(const struct pipeline *p)
@@ -67,10 +71,11 @@ static void notice(const struct pipeline *p, const char *text)
 static void measure(const struct pipeline *p, struct xrw_record_progress *progress)
 {
     progress->base_pages = p->base_pages;
+    progress->runs = p->run.id;
     progress->exits = p->run.last_exit;
     progress->private_pages = p->source.ops->private_pages(p->source.ctx);
     progress->file_bytes = xrw_store_file_bytes(p->store);
-    progress->seconds = (double)(now_ns(p) - p->started_ns) / 1e9;
+    progress->seconds = (double)(now_ns(p) - p->begun_ns) / 1e9;
 }
 
 static void show_progress(struct pipeline *p, uint64_t now)
@@ -93,14 +98,21 @@ static int add_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool private,
     /* Between frames it matters that a page was private: it may have changed and changed back. */
     bool force = private && p->run.memory == XRW_MEMORY_FRAMES;
 
-    if (!p->running) {
-        p->base_pages++;
-        show_progress(p, now_ns(p));
-        if (stop_interrupted(p->options))
-            return xrw_error_set(err, -EINTR, "interrupted before the guest ran");
-    }
     return xrw_store_add_page(p->store, p->run.id, gfn, p->running ? p->at.exit.id : 0, page, force,
                               err);
+}
+
+static int add_base_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool private,
+                         struct xrw_error *err)
+{
+    struct pipeline *p = ctx;
+
+    (void)private;
+    p->base_pages++;
+    show_progress(p, now_ns(p));
+    if (stop_interrupted(p->options))
+        return xrw_error_set(err, -EINTR, "interrupted before the guest ran");
+    return xrw_store_add_page(p->store, p->base_run, gfn, 0, page, false, err);
 }
 
 static int add_whole_context(struct pipeline *p, xrw_exit_id exit, struct xrw_error *err)
@@ -109,7 +121,9 @@ static int add_whole_context(struct pipeline *p, xrw_exit_id exit, struct xrw_er
     size_t bytes;
     int rc = p->source.ops->context(p->source.ctx, &data, &bytes, err);
 
-    return rc ? rc : xrw_store_add_context(p->store, p->run.id, exit, 0, "hvm", data, bytes, err);
+    return rc ? rc
+              : xrw_store_add_context(p->store, exit ? p->run.id : p->base_run, exit, 0, "hvm",
+                                      data, bytes, err);
 }
 
 static int take_memory(struct pipeline *p, struct xrw_error *err)
@@ -128,10 +142,17 @@ static int take_memory(struct pipeline *p, struct xrw_error *err)
     return 0;
 }
 
+/* Exits of this run so far. */
+static uint64_t exits(const struct pipeline *p)
+{
+    return p->run.last_exit + 1 - p->run.first_exit;
+}
+
 /* In how many exits memory is to be taken next; 0: at none that is known of. */
 static uint64_t frame_in(const struct pipeline *p)
 {
-    uint64_t last = p->run.last_exit, every = p->options->memory_every, in = 0;
+    uint64_t last = exits(p), every = p->options->memory_every, in = 0;
+    uint64_t frame = p->in_frame + 1 - p->run.first_exit;
 
     if (p->run.memory == XRW_MEMORY_NONE)
         return 0;
@@ -139,7 +160,7 @@ static uint64_t frame_in(const struct pipeline *p)
         return 1;
     if (p->memory == XRW_RECORD_MEMORY_EVERY && every)
         /* One may be overdue: the guest could not be held there. */
-        in = last / every > p->in_frame / every ? 1 : every - last % every;
+        in = last / every > frame / every ? 1 : every - last % every;
     else if (p->memory == XRW_RECORD_MEMORY_EVERY)
         in = p->seen_ns - p->in_frame_ns >= p->options->memory_every_ns;
     if (p->options->max_exits > last && (!in || p->options->max_exits - last < in))
@@ -162,7 +183,7 @@ static bool wants_memory(const struct pipeline *p)
 /* Recording ended between two exits; the last one may still be what the guest stands at. */
 static int take_last_memory(struct pipeline *p, struct xrw_error *err)
 {
-    if (p->run.memory != XRW_MEMORY_FRAMES || !p->run.last_exit || p->in_frame == p->run.last_exit)
+    if (p->run.memory != XRW_MEMORY_FRAMES || !exits(p) || p->in_frame == p->run.last_exit)
         return 0;
     if (p->quiet)
         return take_memory(p, err);
@@ -277,9 +298,13 @@ static int record_exits(struct pipeline *p, struct xrw_error *err)
 {
     int rc = 0;
 
+    p->poll_ms = 1;
     while (!rc) {
-        int outcome = p->source.ops->next(p->source.ctx, POLL_MS, hold_in(p), &p->at, err);
+        int outcome = p->source.ops->next(p->source.ctx, p->poll_ms, hold_in(p), &p->at, err);
 
+        p->poll_ms = outcome == SOURCE_EXIT     ? 1
+                     : 2 * p->poll_ms < POLL_MS ? 2 * p->poll_ms
+                                                : POLL_MS;
         rc = outcome < 0 ? outcome : take_outcome(p, outcome, err);
         if (rc || is_done(p) || p->given_up)
             break;
@@ -291,55 +316,6 @@ static int record_exits(struct pipeline *p, struct xrw_error *err)
 }
 
 /* ---- begin and end --------------------------------------------------- */
-
-static int set_one_meta(void *ctx, const char *key, const char *value, struct xrw_error *err)
-{
-    struct pipeline *p = ctx;
-
-    return xrw_store_set_meta(p->store, key, value, err);
-}
-
-static int set_meta(struct pipeline *p, struct xrw_error *err)
-{
-    const struct {
-        const char *key, *value;
-    } texts[] = {
-        {"program", "xenrewind " XENREWIND_VERSION},
-        {"command_line", p->options->command_line},
-        {"symbol_file", p->options->symbol_file},
-        {"guest_name", p->options->guest_name},
-    };
-    int rc = 0;
-
-    for (size_t i = 0; i < sizeof texts / sizeof *texts && !rc; i++)
-        if (texts[i].value)
-            rc = xrw_store_set_meta(p->store, texts[i].key, texts[i].value, err);
-    return rc ? rc : p->source.ops->meta(p->source.ctx, set_one_meta, p, err);
-}
-
-/* Remove a recording with what SQLite may have put beside it. */
-static int remove_recording(const char *path)
-{
-    static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
-    char name[4096];
-
-    if (unlink(path) && errno != ENOENT)
-        return -errno;
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
-        if (snprintf(name, sizeof name, "%s%s", path, suffixes[i]) < (int)sizeof name)
-            (void)unlink(name);
-    return 0;
-}
-
-static int create_store(struct pipeline *p, struct xrw_error *err)
-{
-    int rc = p->options->overwrite ? remove_recording(p->options->path) : 0;
-
-    if (rc)
-        return xrw_error_set(err, rc, "cannot replace %s: %s", p->options->path, strerror(-rc));
-    rc = xrw_store_create(&p->store, p->options->path, err);
-    return rc || !p->options->durable ? rc : xrw_store_make_durable(p->store, err);
-}
 
 static void choose_memory(struct pipeline *p)
 {
@@ -359,29 +335,54 @@ static void choose_memory(struct pipeline *p)
         p->run.memory = XRW_MEMORY_FRAMES;
 }
 
+/* Begin the next run: the first exit is the next one of the recording. */
+static int begin_run(struct pipeline *p, struct xrw_error *err)
+{
+    int rc;
+
+    p->run.id++;
+    p->run.base_run = p->base_run;
+    p->run.first_exit = p->run.last_exit + 1;
+    p->run.start_unix_ns = wall_clock_ns();
+    p->run.end_unix_ns = 0;
+    p->run.stop[0] = p->run.stop_detail[0] = '\0';
+    p->running = p->quiet = p->given_up = p->have_fxsave = false;
+    p->in_frame = p->run.last_exit;
+    rc = xrw_store_begin_run(p->store, &p->run, err);
+    p->begun = !rc;
+    return rc;
+}
+
 static int begin(struct pipeline *p, struct xrw_error *err)
 {
     int rc;
 
-    p->started_ns = p->last_progress_ns = now_ns(p);
+    p->begun_ns = p->last_progress_ns = now_ns(p);
+    /* If more than one run begins with it, or none as it is. */
+    p->base_run = p->options->runs > 1 || p->options->input_count ? 0 : 1;
     rc = p->source.ops->start(p->source.ctx, &p->run, err);
     if (!rc)
         choose_memory(p);
-    p->run.id = 1;
-    p->run.first_exit = 1;
-    p->run.start_unix_ns = wall_clock_ns();
     if (!rc)
-        rc = create_store(p, err);
+        rc = recording_create(p->options, &p->source, &p->store, err);
     if (!rc)
-        rc = set_meta(p, err);
-    if (!rc)
-        rc = xrw_store_begin_run(p->store, &p->run, err);
-    p->begun = !rc;
+        rc = begin_run(p, err);
     if (!rc)
         rc = add_whole_context(p, 0, err);
     if (!rc && p->memory != XRW_RECORD_MEMORY_NONE)
-        rc = p->source.ops->base(p->source.ctx, add_page, p, err);
+        rc = p->source.ops->base(p->source.ctx, add_base_page, p, err);
+    if (!rc && p->options->each_exit)
+        rc = hook_start(&p->hook, p->options->each_exit, err);
+    p->begun_ns = p->last_commit_ns = p->last_progress_ns = now_ns(p);
     return rc ? rc : xrw_store_commit(p->store, err);
+}
+
+/* The guest is as it was before the first run again. */
+static int begin_again(struct pipeline *p, struct xrw_error *err)
+{
+    int rc = begin_run(p, err);
+
+    return rc ? rc : p->source.ops->reset(p->source.ctx, add_page, p, err);
 }
 
 static int end(struct pipeline *p, struct xrw_error *err)
@@ -401,22 +402,41 @@ static void end_failed(struct pipeline *p, const char *why)
         (void)end(p, NULL);
 }
 
-static int record(struct pipeline *p, struct xrw_error *err)
+/* Of several runs the end is not kept whole: it would be most of the file. */
+static bool wants_last_context(const struct pipeline *p)
 {
-    int rc = begin(p, err);
+    return p->options->runs <= 1 && exits(p) && p->quiet &&
+           (p->holds_always || p->in_frame != p->run.last_exit);
+}
 
-    if (!rc && p->options->each_exit)
-        rc = hook_start(&p->hook, p->options->each_exit, err);
-    p->started_ns = p->last_exit_ns = p->last_commit_ns = p->last_progress_ns = now_ns(p);
-    p->in_frame_ns = p->seen_ns = p->started_ns;
+/* From where the guest stands now to the end of the run. */
+static int record_run(struct pipeline *p, struct xrw_error *err)
+{
+    int rc = input_write(p->options, p->run.id, &p->source, p->store, add_page, p, err);
+
+    p->started_ns = p->last_exit_ns = p->in_frame_ns = p->seen_ns = now_ns(p);
     p->running = true;
     if (!rc)
         rc = p->source.ops->go(p->source.ctx, err);
     if (!rc)
         rc = record_exits(p, err);
-    if (!rc && p->run.last_exit && p->quiet && (p->holds_always || p->in_frame != p->run.last_exit))
+    if (!rc && wants_last_context(p))
         rc = add_whole_context(p, p->run.last_exit, err);
     return rc ? rc : end(p, err);
+}
+
+static int record(struct pipeline *p, struct xrw_error *err)
+{
+    int rc = begin(p, err);
+
+    if (!rc)
+        rc = record_run(p, err);
+    while (!rc && p->run.id < p->options->runs && !stop_interrupted(p->options)) {
+        rc = begin_again(p, err);
+        if (!rc)
+            rc = record_run(p, err);
+    }
+    return rc ? rc : xrw_store_commit(p->store, err);
 }
 
 /* Keep the first error: later ones follow from it. */
@@ -454,28 +474,23 @@ static int run(struct pipeline *p, struct xrw_record_result *result, struct xrw_
         rc = p->options->finish(p->options->ctx, p->store, &local);
     rc = keep_first(rc, xrw_store_close(p->store, rc ? NULL : &local));
     if (rc && p->store && !p->run.last_exit)
-        (void)remove_recording(p->options->path);
+        (void)recording_remove(p->options->path);
     tell_unheld(p);
     (void)snprintf(result->stop, sizeof result->stop, "%s", p->run.stop);
     (void)snprintf(result->stop_detail, sizeof result->stop_detail, "%s", p->run.stop_detail);
     return rc ? xrw_error_set(err, rc, "%s", local.text) : 0;
 }
 
-/* Before anything is touched: may the file be made? */
-static int check_path(const struct xrw_record_options *options, struct xrw_error *err)
-{
-    if (!options->overwrite && !access(options->path, F_OK))
-        return xrw_error_set(
-            err, -EEXIST, "%s exists already\nchoose another name, or give --force", options->path);
-    return 0;
-}
-
 int pipeline_record(const struct source *source, const struct xrw_record_options *options,
                     struct xrw_record_result *result, struct xrw_error *err)
 {
     struct pipeline *p;
-    int rc = check_path(options, err);
+    int rc = recording_check_path(options, err);
 
+    if (!rc)
+        rc = input_check(options, err);
+    if (!rc && options->runs > 1 && !source->ops->reset)
+        rc = xrw_error_set(err, -EOPNOTSUPP, "this guest cannot be reset: record a single run");
     if (rc)
         return rc;
     p = calloc(1, sizeof *p);

@@ -3,8 +3,9 @@
  * Where exits come from.  The pipeline sees this table only: Xen fills it, and a fake for fault
  * injection in the tests.  Order of calls: start; meta, context, base, go; then for each exit next,
  * read_table, read_physical, memory, context, resume; context; stop, in every case once start was
- * called, whether it succeeded or not.  All functions are there; they return 0 or a negative errno,
- * with err set, unless said otherwise.
+ * called, whether it succeeded or not.  Before each go there may be write; after an exit, or
+ * another outcome of next, reset leads back to write and go.  All functions are there, but write
+ * and reset need not be; they return 0 or a negative errno, with err set, unless said otherwise.
  */
 #ifndef XRW_RECORDER_SOURCE_H
 #define XRW_RECORDER_SOURCE_H
@@ -23,6 +24,15 @@ typedef int (*source_page)(void *ctx, xrw_gfn gfn, const uint8_t *page, bool for
 
 /* A fact about the host or the guest, for `meta`. */
 typedef int (*source_meta)(void *ctx, const char *key, const char *value, struct xrw_error *err);
+
+/* Bytes to be written into the guest's memory, at a linear address in the address space that it
+ * runs in, or at a guest-physical one. */
+struct source_write {
+    bool physical;
+    uint64_t address;
+    const void *data;
+    size_t bytes;
+};
 
 /* Outcomes of next(). */
 enum {
@@ -54,6 +64,14 @@ struct source_ops {
 
     /* Give every page of the guest's memory to page(). */
     int (*base)(void *ctx, source_page page, void *page_ctx, struct xrw_error *err);
+
+    /* Write into the guest's memory; the pages that were written, whole, are given to page(). */
+    int (*write)(void *ctx, const struct source_write *write, source_page page, void *page_ctx,
+                 struct xrw_error *err);
+
+    /* Take the guest back to where it stood before the first go; pages that do not hold what they
+     * held then are given to page(). */
+    int (*reset)(void *ctx, source_page page, void *page_ctx, struct xrw_error *err);
 
     /* Let the guest run for the first time. */
     int (*go)(void *ctx, struct xrw_error *err);

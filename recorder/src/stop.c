@@ -50,11 +50,22 @@ void stop_at_exit(struct xrw_run *run, const struct xrw_record_options *options,
         (void)snprintf(detail, sizeof detail, "%s at exit %" PRIu64, name ? name : "reason",
                        exit->id);
         stop_because(run, "until-reason", detail);
-    } else if (options->max_exits && exit->id >= options->max_exits) {
+    } else if (options->max_exits && exit->id - run->first_exit + 1 >= options->max_exits) {
         stop_because(run, "exits", "as many exits as were asked for");
     } else {
         (void)stop_by_caller(run, options, elapsed_ns);
     }
+}
+
+/* How long a guest may wait for an interrupt; negative: for ever.  Of many runs none is to wait for
+ * what cannot come. */
+static double idle_seconds(const struct xrw_record_options *options)
+{
+    if (options->idle_seconds <= 0)
+        return -1;
+    return options->runs > 1 && !options->allow_interrupts && !options->fork
+               ? 0
+               : options->idle_seconds;
 }
 
 void stop_without_exit(struct xrw_run *run, const struct xrw_record_options *options, bool idle,
@@ -62,7 +73,7 @@ void stop_without_exit(struct xrw_run *run, const struct xrw_record_options *opt
 {
     if ((idle || quiet_ns >= PATIENCE_NS) && stop_by_caller(run, options, elapsed_ns))
         return;
-    if (idle && options->idle_seconds > 0 && (double)quiet_ns >= options->idle_seconds * 1e9)
+    if (idle && idle_seconds(options) >= 0 && (double)quiet_ns >= idle_seconds(options) * 1e9)
         stop_because(run, "guest-idle",
                      options->allow_interrupts
                          ? "the guest waits for an interrupt, and none comes"

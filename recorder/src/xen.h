@@ -39,6 +39,9 @@ int xen_page_types(struct xen_calls *xen, uint32_t domain, xrw_gfn first, size_t
 /* Enable the VM-exit event in a mode of vmexit_abi.h, or disable it. */
 int xen_vmexit_event(struct xen_calls *xen, uint32_t domain, bool enable, unsigned mode);
 
+/* Take back that a domain has ended; its registers stay. */
+int xen_resume_domain(struct xen_calls *xen, uint32_t domain);
+
 /* What a domain is told by CPUID for a leaf, sub-leaf 0; -ENOENT if it does not have it. */
 int xen_cpuid_leaf(struct xen_calls *xen, uint32_t domain, uint32_t leaf, xen_cpuid_leaf_t *out);
 
@@ -89,6 +92,8 @@ int xen_target_open(struct xen_target *target, struct xen_calls *xen,
 
 /* Pause it, if it is not; -errno.  Let it run. */
 int xen_target_pause(struct xen_target *target);
+/* Another fork of the same parent, paused, in place of one that was made by us. */
+int xen_target_renew(struct xen_target *target, struct xrw_error *err);
 int xen_target_go(struct xen_target *target, struct xrw_error *err);
 
 /* No exit came: SOURCE_TIMEOUT, SOURCE_IDLE, SOURCE_ENDED; -ESRCH if it is gone. */
@@ -166,7 +171,8 @@ int xen_memory_bring_in_all(struct xen_memory *domains, struct memory *memory,
 /* ---- facts about host and guest (xen_facts.c) -------------------------- */
 
 /* What re-execution asks of the guest. */
-void xen_fitness(struct xen_calls *xen, uint32_t domain, struct fitness fitness[FITNESS_COUNT]);
+void xen_fitness(struct xen_calls *xen, uint32_t domain, bool pause_mode,
+                 struct fitness fitness[FITNESS_COUNT]);
 
 /* The same in words, for the recording.  exact: the state after each exit, of all of the guest. */
 void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, bool exact,

@@ -119,6 +119,18 @@ int xen_vmexit_event(struct xen_calls *xen, uint32_t domain, bool enable, unsign
     return xencall1(xen->call, __HYPERVISOR_domctl, (uint64_t)(uintptr_t)domctl) < 0 ? -errno : 0;
 }
 
+int xen_resume_domain(struct xen_calls *xen, uint32_t domain)
+{
+    struct xen_domctl *domctl = xen->buffer;
+
+    /* libxenctrl's function changes the guest's registers, too. */
+    memset(domctl, 0, sizeof *domctl);
+    domctl->cmd = XEN_DOMCTL_resumedomain;
+    domctl->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    domctl->domain = (domid_t)domain;
+    return xencall1(xen->call, __HYPERVISOR_domctl, (uint64_t)(uintptr_t)domctl) < 0 ? -errno : 0;
+}
+
 int xen_cpuid_leaf(struct xen_calls *xen, uint32_t domain, uint32_t leaf, xen_cpuid_leaf_t *out)
 {
     struct {

@@ -87,7 +87,7 @@ static uint64_t now_ms(void)
 }
 
 /* The fork never runs. */
-static enum parent_stage try_fork(struct xen_calls *xen, const xc_domaininfo_t *parent,
+static enum parent_stage try_fork(struct xen_calls *xen, const xc_domaininfo_t *parent, bool pause,
                                   struct xrw_error *err)
 {
     struct xen_monitor monitor;
@@ -96,7 +96,8 @@ static enum parent_stage try_fork(struct xen_calls *xen, const xc_domaininfo_t *
 
     if (xen_fork(xen, parent, true, &fork, err))
         return PARENT_FORK;
-    if (xen_monitor_open(&monitor, xen, fork, XRW_VMEXIT_MODE_PAUSE, err))
+    if (xen_monitor_open(&monitor, xen, fork, pause ? XRW_VMEXIT_MODE_PAUSE : XRW_VMEXIT_MODE_ASYNC,
+                         err))
         stage = PARENT_MONITOR;
     else
         xen_monitor_close(&monitor, xen);
@@ -118,9 +119,9 @@ static void look_at_parent(struct xen_calls *xen, struct doctor_facts *f)
     if (xen_check_domain(xen, f->parent, &info, &f->trouble))
         return;
     f->parent_kib = info.tot_pages * (XRW_PAGE_BYTES / 1024);
-    xen_fitness(xen, f->parent, f->fitness);
+    xen_fitness(xen, f->parent, f->pause, f->fitness);
     start = now_ms();
-    f->stage = try_fork(xen, &info, &f->trouble);
+    f->stage = try_fork(xen, &info, f->pause, &f->trouble);
     f->fork_ms = (uint32_t)(now_ms() - start);
 }
 

@@ -51,9 +51,27 @@ static enum fitness_answer apicv_is_off(struct xen_calls *xen)
     return FITNESS_UNKNOWN;
 }
 
-void xen_fitness(struct xen_calls *xen, uint32_t domain, struct fitness fitness[FITNESS_COUNT])
+/* Our patches see to it in pause mode; else what Xen was told. */
+static enum fitness_answer fpu_is_eager(struct xen_calls *xen, bool pause_mode)
+{
+    xen_commandline_t line = "";
+    const char *word;
+
+    if (pause_mode)
+        return FITNESS_YES;
+    if (xc_version(xen->xch, XENVER_commandline, &line) < 0)
+        return FITNESS_UNKNOWN;
+    line[sizeof line - 1] = '\0';
+    word = strstr(line, "eager-fpu");
+    return word && (word == line || word[-1] == '=' || word[-1] == ',') ? FITNESS_YES
+                                                                        : FITNESS_UNKNOWN;
+}
+
+void xen_fitness(struct xen_calls *xen, uint32_t domain, bool pause_mode,
+                 struct fitness fitness[FITNESS_COUNT])
 {
     static const char no_apicv[] = "start Xen with apicv=0";
+    static const char eager_fpu[] = "start Xen with spec-ctrl=eager-fpu";
     const struct {
         enum fitness_answer answer;
         struct {
@@ -76,6 +94,10 @@ void xen_fitness(struct xen_calls *xen, uint32_t domain, struct fitness fitness[
          {[FITNESS_YES] = {"APICv off", ""},
           [FITNESS_NO] = {"APICv on", no_apicv},
           [FITNESS_UNKNOWN] = {"APICv not known", no_apicv}}},
+        {fpu_is_eager(xen, pause_mode),
+         {[FITNESS_YES] = {"FPU loaded eagerly", ""},
+          [FITNESS_NO] = {"FPU loaded lazily", eager_fpu},
+          [FITNESS_UNKNOWN] = {"FPU not known to be loaded eagerly", eager_fpu}}},
     };
 
     _Static_assert(sizeof checks / sizeof *checks == FITNESS_COUNT, "one text a check");
@@ -90,7 +112,7 @@ void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, bool exact, st
     struct fitness fitness[FITNESS_COUNT];
     size_t used = 0;
 
-    xen_fitness(xen, domain, fitness);
+    xen_fitness(xen, domain, exact, fitness);
     run->reexecutable = exact; /* a gap begins with the state after an exit */
     run->fitness[0] = '\0';
     for (size_t i = 0; i < FITNESS_COUNT && used < sizeof run->fitness; i++) {
@@ -101,10 +123,9 @@ void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, bool exact, st
                                  i ? "; " : "", f->what, *f->advice ? " (" : "", f->advice,
                                  *f->advice ? ")" : "");
     }
-    if (used < sizeof run->fitness)
-        (void)snprintf(run->fitness + used, sizeof run->fitness - used, "; %s",
-                       exact ? "FPU loaded eagerly (pause mode)"
-                             : "the state between exits is not known (one vCPU and pause mode)");
+    if (!exact && used < sizeof run->fitness)
+        (void)snprintf(run->fitness + used, sizeof run->fitness - used,
+                       "; the state between exits is not known (one vCPU and pause mode)");
 }
 
 /* ---- the host -------------------------------------------------------- */

@@ -103,8 +103,14 @@ static int start(void *ctx, struct xrw_run *run, struct xrw_error *err)
 
     tell_left_overs(s);
     rc = xen_target_open(&s->target, &s->xen, s->options, err);
+    /* All runs begin where a reset leads to. */
+    if (!rc && s->options->runs > 1 && !s->target.made_fork)
+        rc = xen_source_reset_fork(s, false, err);
     if (!rc)
         rc = choose_mode(s, run, err);
+    if (!rc && s->mode == &xen_mode_sync && s->target.made_fork &&
+        (s->options->runs > 1 || s->options->input_count))
+        rc = xen_source_settle(s, err);
     if (!rc)
         rc = xen_monitor_open(&s->monitor, &s->xen, s->target.domain, s->mode->event_mode, err);
     if (!rc)
@@ -347,12 +353,28 @@ static int stop(void *ctx, struct xrw_error *err)
     return xen_target_close(&s->target, err);
 }
 
+static int reset(void *ctx, source_page page, void *page_ctx, struct xrw_error *err)
+{
+    struct xen_source *s = ctx;
+    int rc = xen_source_reset(s, page, page_ctx, err);
+
+    return rc || !wants_all_pages(s) ? rc : xen_memory_bring_in_all(&s->domains, s->memory, err);
+}
+
+static int write_input(void *ctx, const struct source_write *write, source_page page,
+                       void *page_ctx, struct xrw_error *err)
+{
+    return xen_source_write(ctx, write, page, page_ctx, err);
+}
+
 static const struct source_ops xen_ops = {
     .size = sizeof xen_ops,
     .start = start,
     .meta = meta,
     .base = base,
     .holds_always = holds_always,
+    .write = write_input,
+    .reset = reset,
     .go = go,
     .next = next,
     .memory = memory,

@@ -49,4 +49,17 @@ int xen_source_move(struct xen_source *s, struct xrw_error *err);
 /* The guest stands at this exit: look for its private pages. */
 int xen_source_look(struct xen_source *s, const struct xrw_exit *exit, struct xrw_error *err);
 
+/* As those of struct source_ops. */
+int xen_source_reset(struct xen_source *s, source_page page, void *page_ctx, struct xrw_error *err);
+int xen_source_reset_fork(struct xen_source *s, bool ended, struct xrw_error *err);
+
+/*
+ * A new vCPU exits once when it can take an interrupt, for Xen to find that there is none.  In sync
+ * mode Xen would not, and the exit come again for ever: let it happen, and reset the fork.
+ */
+int xen_source_settle(struct xen_source *s, struct xrw_error *err);
+
+int xen_source_write(struct xen_source *s, const struct source_write *write, source_page page,
+                     void *page_ctx, struct xrw_error *err);
+
 #endif

@@ -94,6 +94,34 @@ int xen_target_pause(struct xen_target *t)
     return 0;
 }
 
+int xen_target_renew(struct xen_target *t, struct xrw_error *err)
+{
+    uint32_t old = t->domain, domain;
+    xc_domaininfo_t info;
+    int rc;
+
+    if (!t->made_fork)
+        return xrw_error_set(err, -EOPNOTSUPP,
+                             "domain %" PRIu32 " waits for an interrupt, and cannot be reset then\n"
+                             "end the runs before that, or give its parent by --parent alone",
+                             t->domain);
+    rc = xen_domain_info(t->xen, t->parent, &info);
+    if (rc)
+        return target_error(t, "make another fork in place of", rc, err);
+    rc = xen_fork(t->xen, &info, !t->options->allow_interrupts, &domain, err);
+    if (rc)
+        return rc;
+    t->domain = domain;
+    t->paused = true;
+    if (!xc_domain_destroy(t->xen->xch, old) || errno == ESRCH)
+        return 0;
+    return xrw_error_set(
+        err, -errno,
+        "a fork, domain %" PRIu32 ", could not be removed: %s\n"
+        "`xenrewind doctor --clean` removes it; its parent stays paused until then",
+        old, strerror(errno));
+}
+
 int xen_target_go(struct xen_target *t, struct xrw_error *err)
 {
     xc_domaininfo_t info;

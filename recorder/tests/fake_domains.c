@@ -98,6 +98,15 @@ void fake_write_through(struct fake *f, xrw_gfn gfn, uint64_t word)
     memcpy(frame(f, page_of(f, false, gfn)->frame), &word, sizeof word);
 }
 
+void fake_reset(struct fake *f)
+{
+    for (size_t i = 0; i < FAKE_GFNS; i++)
+        if (f->fork.low[i].type == PAGE_PRIVATE) {
+            f->fork.low[i] = (struct fake_page){PAGE_HOLE, 0};
+            f->fork_pages--;
+        }
+}
+
 void fake_replace(struct fake *f, xrw_gfn gfn, uint64_t word)
 {
     page_of(f, false, gfn)->frame = new_frame(f);

@@ -56,6 +56,9 @@ void fake_copy(struct fake *f, xrw_gfn gfn);
 void fake_write(struct fake *f, xrw_gfn gfn, uint64_t word);
 void fake_write_through(struct fake *f, xrw_gfn gfn, uint64_t word);
 
+/* The fork has the pages that it had when it was new: private ones that it got since are holes. */
+void fake_reset(struct fake *f);
+
 /* The frame there is replaced by another, as by XENMEM_exchange. */
 void fake_replace(struct fake *f, xrw_gfn gfn, uint64_t word);
 

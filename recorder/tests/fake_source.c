@@ -23,6 +23,7 @@ void fake_source_init(struct fake_source *fake, uint64_t exits)
     for (size_t i = 0; i < CODE_BYTES; i += 2)
         memcpy(fake->pages[FAKE_CODE / XRW_PAGE_BYTES] + FAKE_CODE % XRW_PAGE_BYTES + i, "\x0f\xa2",
                2);
+    memcpy(fake->at_start, fake->pages, sizeof fake->pages);
 }
 
 uint64_t fake_source_word(xrw_gfn gfn, uint64_t exit)
@@ -78,6 +79,43 @@ static bool holds_always(void *ctx)
 
     assert_int_equal(f->starts, 1);
     return !f->lets_go;
+}
+
+static int write_input(void *ctx, const struct source_write *write, source_page page,
+                       void *page_ctx, struct xrw_error *err)
+{
+    struct fake_source *f = ctx;
+    xrw_gfn gfn = write->address / XRW_PAGE_BYTES;
+    int rc = fails(f, "write", err);
+
+    assert_false(f->going);
+    assert_true(gfn < FAKE_PAGES &&
+                write->bytes <= XRW_PAGE_BYTES - write->address % XRW_PAGE_BYTES);
+    f->writes++;
+    if (rc)
+        return rc;
+    memcpy(f->pages[gfn] + write->address % XRW_PAGE_BYTES, write->data, write->bytes);
+    return page(page_ctx, gfn, f->pages[gfn], false, err);
+}
+
+static int reset(void *ctx, source_page page, void *page_ctx, struct xrw_error *err)
+{
+    struct fake_source *f = ctx;
+    int rc = fails(f, "reset", err);
+
+    assert_true(f->going);
+    f->resets++;
+    if (rc)
+        return rc;
+    memcpy(f->pages, f->at_start, sizeof f->pages);
+    memset(f->changed, 0, sizeof f->changed);
+    memset(f->private, 0, sizeof f->private);
+    f->going = f->given = f->held = false;
+    f->delivered = f->asked = 0;
+    if (!f->marks)
+        return 0;
+    f->pages[2][100] = (uint8_t)f->resets;
+    return page(page_ctx, 2, f->pages[2], false, err);
 }
 
 static int go(void *ctx, struct xrw_error *err)
@@ -277,6 +315,8 @@ static const struct source_ops ops = {
     .meta = meta,
     .base = base,
     .holds_always = holds_always,
+    .write = write_input,
+    .reset = reset,
     .go = go,
     .next = next,
     .memory = memory,

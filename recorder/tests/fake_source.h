@@ -38,7 +38,11 @@ struct fake_source {
     bool going, given, held;
     uint64_t clock_ns;
 
+    unsigned resets, writes;
+    bool marks; /* a reset leaves page 2 with another content, as a processor may */
+
     uint8_t pages[FAKE_PAGES][XRW_PAGE_BYTES];
+    uint8_t at_start[FAKE_PAGES][XRW_PAGE_BYTES];
     bool changed[FAKE_PAGES], private[FAKE_PAGES];
     uint64_t random;
 };

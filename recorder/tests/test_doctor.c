@@ -24,7 +24,8 @@ static struct doctor_facts good_host(void)
         .fitness = {{FITNESS_YES, "RDTSC exits", ""},
                     {FITNESS_YES, "RDRAND hidden", ""},
                     {FITNESS_YES, "RDSEED hidden", ""},
-                    {FITNESS_YES, "APICv off", ""}},
+                    {FITNESS_YES, "APICv off", ""},
+                    {FITNESS_YES, "FPU loaded eagerly", ""}},
     };
 }
 
@@ -75,7 +76,7 @@ static void test_all_is_well(void **state)
         for (size_t i = 0; i < report.check_count; i++)
             assert_int_equal(report.checks[i].state, XRW_CHECK_OK);
     }
-    assert_int_equal(report.check_count, 10 + 3 + FITNESS_COUNT);
+    assert_int_equal(report.check_count, 11 + 3 + FITNESS_COUNT);
 }
 
 /* ---- each thing that can be wrong ------------------------------------ */
@@ -134,7 +135,7 @@ static void test_each_trouble(void **state)
         {not_privileged, "control", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "dom0"},
         {no_answer, "control", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},
         {no_answer, "dom0", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, ""},
-        {pvh_dom0, "dom0", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "dom0=pvh"},
+        {pvh_dom0, "dom0", XRW_CHECK_NOTE, XRW_CHECK_OK, "dom0=pvh"},
         {amd, "processor", XRW_CHECK_OK, XRW_CHECK_OK, ""},
         {amd, "event", XRW_CHECK_OK, XRW_CHECK_OK, ""},
         {amd_stock, "processor", XRW_CHECK_OK, XRW_CHECK_MISSING, ""},
@@ -142,18 +143,22 @@ static void test_each_trouble(void **state)
         {amd_no_svm, "processor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "SVM"},
         {another_vendor, "processor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "AMD"},
         {no_vmx, "processor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "VT-x"},
+        {amd_stock, "modes", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "xen-patch"},
         {no_hap, "hap", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "hap=1"},
         {no_machine, "processor", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},
         {no_machine, "hap", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},
         {no_machine, "memory", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},
-        {no_sharing, "forks", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "CONFIG_MEM_SHARING"},
-        {sharing_refused, "forks", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "--parent"},
+        {no_sharing, "forks", XRW_CHECK_MISSING, XRW_CHECK_OK, "CONFIG_MEM_SHARING"},
+        {sharing_refused, "forks", XRW_CHECK_UNKNOWN, XRW_CHECK_OK, "--parent"},
         {fork_proves_it, "forks", XRW_CHECK_OK, XRW_CHECK_OK, ""},
         {nobody_to_ask, "pause", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "--parent"},
         {nobody_to_ask, "event", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "--parent"},
         {asking_fails, "pause", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "--parent"},
         {no_event, "event", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "4.17"},
-        {no_pause, "pause", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "xen-patch"},
+        {no_pause, "pause", XRW_CHECK_NOTE, XRW_CHECK_OK, "xen-patch"},
+        {no_pause, "modes", XRW_CHECK_OK, XRW_CHECK_OK, ""},
+        {nobody_to_ask, "modes", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "--parent"},
+        {no_event, "modes", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "4.17"},
         {no_memory, "memory", XRW_CHECK_NOTE, XRW_CHECK_OK, "dom0_mem"},
         {little_memory, "memory", XRW_CHECK_NOTE, XRW_CHECK_OK, "dom0_mem"},
         {wrong_guest, "guest", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "do this"},
@@ -195,9 +200,9 @@ static void test_fitness(void **state)
     doctor_report(&facts, &report);
     assert_int_equal(report.verdict, XRW_CHECK_OK);
     last = &report.checks[report.check_count - 1];
-    assert_int_equal(last[-2].state, XRW_CHECK_MISSING);
-    assert_string_equal(last[-2].advice, "hide it");
-    assert_int_equal(last->state, XRW_CHECK_UNKNOWN);
+    assert_int_equal(last[-3].state, XRW_CHECK_MISSING);
+    assert_string_equal(last[-3].advice, "hide it");
+    assert_int_equal(last[-1].state, XRW_CHECK_UNKNOWN);
     wrong_guest(&facts);
     doctor_report(&facts, &report);
     assert_string_equal(report.checks[report.check_count - 1].id, "monitor");

@@ -25,7 +25,7 @@ static const struct {
      "SELECT count(*), min(id) FROM run WHERE memory NOT IN ('none', 'exit', 'frames')"},
     {"runs are based on one that has no base image of its own",
      "SELECT count(*), min(r.id) FROM run r LEFT JOIN run b ON b.id = r.base_run"
-     " WHERE b.id IS NULL OR b.id > r.id OR b.base_run <> b.id"},
+     " WHERE r.base_run <> 0 AND (b.id IS NULL OR b.id > r.id OR b.base_run <> b.id)"},
     {"exits are missing, or more than the runs have",
      "SELECT abs(e.n - r.last) + (e.n > 0 AND (e.least <> 1 OR e.most <> e.n)), e.most"
      " FROM (SELECT count(*) AS n, min(id) AS least, max(id) AS most FROM exit) e,"
@@ -81,13 +81,15 @@ static const struct {
      " WHERE p.id IS NULL"},
     {"versions of pages are of an exit that their run does not have",
      "SELECT count(*), min(v.gfn) FROM page_version v LEFT JOIN run r ON r.id = v.run"
-     " WHERE r.id IS NULL OR (v.exit <> 0 AND v.exit NOT BETWEEN r.first_exit AND r.last_exit)"},
+     " WHERE (v.run <> 0 OR v.exit <> 0) AND (r.id IS NULL"
+     " OR (v.exit <> 0 AND v.exit NOT BETWEEN r.first_exit AND r.last_exit))"},
     {"key frames are of an exit that their run does not have",
      "SELECT count(*), min(f.exit) FROM memory_frame f LEFT JOIN run r ON r.id = f.run"
      " WHERE r.id IS NULL OR f.exit NOT BETWEEN r.first_exit AND r.last_exit"},
     {"contexts are of an exit that their run does not have, or of a wrong size",
      "SELECT count(*), min(c.exit) FROM context c LEFT JOIN run r ON r.id = c.run"
-     " WHERE r.id IS NULL OR (c.exit <> 0 AND c.exit NOT BETWEEN r.first_exit AND r.last_exit)"
+     " WHERE ((c.run <> 0 OR c.exit <> 0) AND (r.id IS NULL"
+     " OR (c.exit <> 0 AND c.exit NOT BETWEEN r.first_exit AND r.last_exit)))"
      " OR (c.kind = 'fxsave' AND length(c.data) <> 512)"},
     {"inputs are of no run",
      "SELECT count(*), min(i.run) FROM input i LEFT JOIN run r ON r.id = i.run WHERE r.id IS NULL"},

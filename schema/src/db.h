@@ -30,7 +30,7 @@ struct xrw_store_writer {
     uint64_t insn_rows, page_rows, sysregs_rows; /* ids given so far */
     struct xrw_id_map insns, pages, sysregs;
     struct xrw_gfn_versions versions; /* of the current run */
-    struct xrw_gfn_versions base;     /* of run base_run at exit 0; 0: none */
+    struct xrw_gfn_versions base;     /* of base_run at exit 0 */
     uint64_t base_run;
     uint64_t last_sysregs;               /* id of the system registers of the last exit; 0: none */
     struct xrw_registers last_registers; /* these */

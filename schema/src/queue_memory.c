@@ -15,7 +15,7 @@ static int check_exit(struct xrw_store *store, uint64_t run, xrw_exit_id exit,
 
     if (ret)
         return ret;
-    if (run == 0 || run != writer->run.id ||
+    if (!writer->run.id || (run == 0 && exit) || (run && run != writer->run.id) ||
         (exit && (exit < writer->run.first_exit || exit > writer->run.last_exit + writer->in_run)))
         return xrw_error_set(err, -EINVAL,
                              "%s: exit %" PRIu64 " of run %" PRIu64 " is not being recorded",
@@ -87,9 +87,10 @@ static int push_version(struct xrw_store *store, uint64_t run,
 
 /* The last version of a page: the run's own, or else that of the base image; NULL: none. */
 static const struct xrw_gfn_version *last_version(const struct xrw_store_writer *writer,
-                                                  xrw_gfn gfn, bool *own)
+                                                  uint64_t run, xrw_gfn gfn, bool *own)
 {
-    const struct xrw_gfn_version *last = xrw_gfn_versions_find(&writer->versions, gfn);
+    const struct xrw_gfn_version *last =
+        xrw_gfn_versions_find(run ? &writer->versions : &writer->base, gfn);
 
     *own = last != NULL;
     if (!last && writer->run.base_run != writer->run.id)
@@ -108,7 +109,7 @@ int xrw_store_add_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_e
     if (ret)
         return ret;
     version.hash = XXH3_128bits(page, XRW_PAGE_BYTES);
-    last = last_version(&store->writer, gfn, &own);
+    last = last_version(&store->writer, run, gfn, &own);
     if (last && XXH128_isEqual(last->hash, version.hash)) {
         if ((own && last->exit >= exit) || !force)
             return 0;
@@ -120,7 +121,7 @@ int xrw_store_add_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_e
     ret = page_row(store, gfn, page, version.hash, last ? last->page : 0, &version.page, err);
     if (!ret)
         ret = push_version(store, run, &version, err);
-    if (!ret && xrw_gfn_versions_set(&store->writer.versions, &version))
+    if (!ret && xrw_gfn_versions_set(run ? &store->writer.versions : &store->writer.base, &version))
         ret = xrw_error_set(err, -ENOMEM, "out of memory");
     return ret;
 }

@@ -57,7 +57,7 @@ static int take_run(struct xrw_store *store, sqlite3_stmt *stmt, struct xrw_run 
     run->base_run = xrw_db_u64(stmt, 15);
     run->path_known = !xrw_db_is_null(stmt, 16);
     run->path = xrw_db_u64(stmt, 16);
-    if (!ret && (run->base_run == 0 || run->base_run > run->id))
+    if (!ret && run->base_run > run->id)
         ret = xrw_db_damaged(store, "a run is based on one that comes later", err);
     if (!ret && (run->first_exit == 0 || run->first_exit > INT64_MAX ||
                  run->last_exit > INT64_MAX || run->last_exit + 1 < run->first_exit))

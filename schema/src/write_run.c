@@ -94,7 +94,6 @@ static int read_base(struct xrw_store *store, const struct xrw_run *run, struct 
 int xrw_store_begin_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err)
 {
     struct xrw_store_writer *writer = &store->writer;
-    struct xrw_run begun = *run;
     int ret;
 
     if (writer->in_run || run->id != writer->run.id + 1)
@@ -109,14 +108,13 @@ int xrw_store_begin_run(struct xrw_store *store, const struct xrw_run *run, stru
         return xrw_error_set(err, -EINVAL, "%s: run %" PRIu64 " cannot be based on run %" PRIu64,
                              store->path, run->id, run->base_run);
     ret = xrw_db_write(store, err);
-    begun.base_run = run->base_run ? run->base_run : run->id;
     if (!ret)
-        ret = read_base(store, &begun, err);
+        ret = read_base(store, run, err);
     if (!ret)
-        ret = add_run(store, &begun, err);
+        ret = add_run(store, run, err);
     if (ret)
         return ret;
-    writer->run = begun;
+    writer->run = *run;
     writer->in_run = true;
     xrw_gfn_versions_clear(&writer->versions);
     store->drain.run = run->id;
@@ -160,8 +158,6 @@ int xrw_store_end_run(struct xrw_store *store, const struct xrw_run *run, struct
     writer->run.path = writer->path.hash;
     writer->run.path_known = true;
     ret = update_run(store, err);
-    if (!ret)
-        ret = xrw_db_commit(store, err);
     writer->in_run = ret != 0;
     store->drain.run = ret ? run->id : 0;
     return ret;

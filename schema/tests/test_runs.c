@@ -251,11 +251,44 @@ static void what_makes_no_sense_is_refused(void **state)
     assert_int_equal(xrw_store_add_input(store, RUNS, &input, "", &err), -EINVAL);
     run.base_run = RUNS + 2;
     assert_int_equal(xrw_store_begin_run(store, &run, &err), -EINVAL);
-    run.base_run = 0;
+    run.base_run = run.id;
     assert_done(xrw_store_begin_run(store, &run, &err), err);
     assert_int_equal(xrw_store_add_input(store, run.id, &input, "", &err), -EINVAL);
-    assert_done(xrw_store_run(store, run.id, &run, &err), err);
-    assert_int_equal(run.base_run, run.id);
+    close_store(store);
+}
+
+/* Of runs that all have inputs none has the image that they share. */
+static void a_base_image_may_belong_to_no_run(void **state)
+{
+    const char *path = sample_path("none.db");
+    struct xrw_run run = sample_run(1, 1, XRW_MEMORY_EXIT);
+    struct xrw_error err = {""};
+    struct xrw_store *store;
+    uint8_t page[XRW_PAGE_BYTES] = {0};
+
+    (void)state;
+    assert_done(xrw_store_create(&store, path, &err), err);
+    assert_int_equal(xrw_store_add_page(store, 0, 5, 0, page, false, &err), -EINVAL);
+    assert_done(xrw_store_begin_run(store, &run, &err), err);
+    assert_int_equal(xrw_store_add_page(store, 0, 5, 1, page, false, &err), -EINVAL);
+    for (xrw_gfn gfn = 0; gfn < BASE_PAGES; gfn++)
+        add_page(store, 0, gfn, 0, 0);
+    add_input(store, 1, "first");
+    add_page(store, 1, 7, 0, 0);
+    add_exits(store, 1, 1, 1);
+    assert_done(xrw_store_end_run(store, &run, &err), err);
+    run = sample_run(2, RUN_EXITS + 1, XRW_MEMORY_EXIT);
+    assert_done(xrw_store_begin_run(store, &run, &err), err);
+    add_exits(store, 2, RUN_EXITS + 1, 1);
+    assert_done(xrw_store_end_run(store, &run, &err), err);
+    store = reopen(store, path);
+    assert_page(store, 1, 5, 0, 101, 0);
+    assert_page(store, 1, 5, 1, 101, 0);
+    assert_page(store, 2, 5, 0, 0, 0);
+    assert_page(store, 2, 5, RUN_EXITS + 1, 0, 0);
+    assert_page(store, 1, 7, 1, 0, 0);
+    assert_int_equal(ask(store, "SELECT count(*) FROM page_version WHERE run = 1 AND gfn = 7"), 0);
+    assert_int_equal(ask(store, "SELECT count(*) FROM page_version WHERE run = 0"), BASE_PAGES);
     close_store(store);
 }
 
@@ -287,6 +320,7 @@ int main(void)
         cmocka_unit_test(inputs_are_kept),
         cmocka_unit_test(paths_group_runs),
         cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(a_base_image_may_belong_to_no_run),
         cmocka_unit_test(a_run_that_is_cut_off_has_no_path),
     };
 

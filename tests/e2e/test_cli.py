@@ -65,7 +65,7 @@ class Help(Cli):
             ["exits", "--reason", "NONSENSE", small], ["exits", "--from", "x", small], ["exits", "--rip", "zz", small],
             ["exits", "--rip", "2-1", small], ["exits", "--vcpu", "-1", small], ["replay"], ["replay", "--run", "x", small],
             ["replay", "--stdio", "--gdb", small], ["replay", small, "--", "-batch"],
-            ["doctor", "--nonsense"], ["doctor", "x"], ["doctor", "--parent"], ["doctor", "--parent", "0"], ["doctor", "--parent", "32752"],
+            ["doctor", "--nonsense"], ["doctor", "x"], ["doctor", "--parent"], ["doctor", "--parent", ""], ["doctor", "--parent", "0"], ["doctor", "--parent", "32752"],
         ):  # fmt: skip
             with self.subTest(arguments):
                 done = xenrewind(*arguments)
@@ -183,7 +183,7 @@ class Check(Cli):
 
 class Record(Cli):
     def test_called_wrongly(self):
-        for arguments in ([], ["--nonsense"], ["--parent", "x"], ["--parent", "1", "--exits", "x"]):
+        for arguments in ([], ["--nonsense"], ["--parent", "1", "--exits", "x"]):
             with self.subTest(arguments):
                 self.assertEqual(xenrewind("record", *arguments, cwd=path("")).returncode, 2)
 
@@ -192,6 +192,20 @@ class Record(Cli):
         done = xenrewind("record", "--parent", "1", "-o", path("no-xen.db"))
         self.assert_fails(done, "Xen")
         self.assertFalse(os.path.exists(path("no-xen.db")))
+
+
+class Domains(Cli):
+    def record(self, name, **environment):
+        return xenrewind("record", "--parent", name, "-o", path("named.db"), env={**os.environ, **environment})
+
+    @unittest.skipIf(os.path.exists("/proc/xen"), "this is a Xen domain")
+    def test_by_name(self):
+        fake = {"LD_LIBRARY_PATH": os.environ["FAKE_XENSTORE"], "ASAN_OPTIONS": "detect_leaks=0"}
+        self.assert_fails(self.record("victim", **fake), "not a Xen host")
+        self.assert_fails(self.record("vict", **fake), "no domain is called vict")
+        self.assert_fails(self.record("twin", **fake), "2 domains are called twin")
+        self.assert_fails(self.record("victim", FAKE_XENSTORE_DEAD="1", **fake), "xenstore does not answer")
+        self.assertFalse(os.path.exists(path("named.db")))
 
 
 class BadRecordings(Cli):

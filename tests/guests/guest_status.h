@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define GUEST_STATUS_GPA 0x9f000u
+#define GUEST_INPUT_GPA 0x9e000u /* where tour's `input' looks for it; it ends with a zero */
 #define GUEST_STATUS_MAGIC 0x5441545354534547ull /* "GESTSTAT" */
 
 enum guest_status_code {

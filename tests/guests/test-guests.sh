@@ -51,6 +51,11 @@ xrw-guest unpause "$id"
 [ "$(xrw-guest wait --ready --seconds 10 "$id")" = ready ] || fail "wait: not ready"
 xrw-guest destroy "$id"
 
+id=$(xrw-guest create --cmdline input /guest/tour)
+xrw-guest unpause "$id"
+[ "$(xrw-guest wait --ready --seconds 10 "$id")" = ready ] || fail "input: not ready"
+xrw-guest destroy "$id"
+
 id=$(xrw-guest create --memory 40 --initrd /guest/initrd.img --cmdline quiet /vmlinux)
 xrw-guest unpause "$id"
 [ "$(xrw-guest wait --ready --seconds 60 "$id")" = ready ] || fail "Linux: not ready"

@@ -64,3 +64,17 @@ said()
         exit 1
     fi
 }
+
+# tour_inputs FOLDER COUNT: texts of two letters that `tour input' obeys, many of them alike.
+tour_inputs()
+{
+    mkdir -p "$1"
+    awk -v folder="$1" -v count="$2" 'BEGIN {
+        split("c o m v w s x", letter, " ")
+        for (n = 0; n < count; n++) {
+            file = sprintf("%s/%04d", folder, n)
+            printf "%s%s", letter[n % 7 + 1], letter[int(n / 7) % 7 + 1] > file
+            close(file)
+        }
+    }'
+}

@@ -80,7 +80,7 @@ xenrewind doctor --parent "$spin" --json >/out/doctor.json
 grep -q '"can_record": true' /out/doctor.json || { echo "FAIL: JSON says otherwise"; exit 1; }
 ! xenrewind doctor --parent 4242 >/tmp/said || { echo "FAIL: there is no domain 4242"; exit 1; }
 grep -q 'missing  guest .*there is no domain 4242' /tmp/said || { cat /tmp/said; echo "FAIL: it is not said"; exit 1; }
-refused 2 'not the id of a domain' xenrewind doctor --parent x
+refused 2 'not the number of a domain' xenrewind doctor --parent 0
 only_domains_left "$tour" "$spin" "$crash"
 
 echo "== a disk that fills up"

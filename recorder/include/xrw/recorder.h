@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -36,7 +37,15 @@ enum xrw_record_memory {
     XRW_RECORD_MEMORY_NONE,    /* not at all */
 };
 
+/* What is written into the guest's memory before each run. */
+struct xrw_record_input {
+    bool physical; /* address is guest-physical; else linear, where the guest stands then */
+    uint64_t address;
+    const char *file; /* NULL: the run's own, of run_files */
+};
+
 struct xrw_record_progress {
+    uint64_t runs;       /* begun */
     uint64_t base_pages; /* of the base image; exits come only when all are there */
     uint64_t exits;
     uint64_t private_pages; /* of the fork: copied from its parent so far */
@@ -74,6 +83,12 @@ struct xrw_record_options {
     uint64_t memory_every;    /* exits, or 0: */
     uint64_t memory_every_ns; /* time */
 
+    uint64_t runs; /* the guest is reset between them; 0: one */
+    const struct xrw_record_input *inputs;
+    size_t input_count;
+    const char *const *run_files; /* as many as runs; NULL if no input needs them */
+
+    /* Of each run: */
     uint64_t max_exits;  /* 0: no limit */
     double max_seconds;  /* 0: no limit */
     double idle_seconds; /* stop when the guest has waited for an interrupt so long; 0: never */
@@ -96,7 +111,7 @@ struct xrw_record_options {
 
 struct xrw_record_result {
     struct xrw_record_progress progress;
-    char stop[32]; /* as in struct xrw_run */
+    char stop[32]; /* of the last run, as in struct xrw_run */
     char stop_detail[128];
 };
 

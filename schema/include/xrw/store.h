@@ -56,8 +56,8 @@ struct xrw_run {
     uint32_t parent;        /* of its parent; 0 if not known */
     uint64_t start_unix_ns; /* wall clock at the start */
     uint64_t end_unix_ns;   /* at the end; 0 while it is not ended */
-    uint64_t base_run;      /* run whose base image is this one's too: itself or an earlier one;
-                               0 when one is begun: itself */
+    uint64_t base_run;      /* whose base image is this one's too: an earlier run's, or, 0, the
+                               one that belongs to no run; else itself */
     xrw_exit_id first_exit, last_exit; /* inclusive; first = last + 1 while empty */
     char stop[32]; /* why it stopped: "exits", "seconds", "until-rip", "until-reason", "guest-end",
                       "guest-idle", "one-exit", "interrupted", "error"; empty while it runs or when
@@ -134,8 +134,8 @@ int xrw_store_get_meta(struct xrw_store *store, const char *key, char *value, si
 
 /*
  * Begin run `run->id`, which must be the next one, with first_exit the last exit + 1 and last_exit
- * that - 1 (-EINVAL otherwise).  base_run is itself (or 0), or an earlier run that began with the
- * same memory and context: then only what differs from that one's at exit 0 is added at exit 0.
+ * that - 1 (-EINVAL otherwise).  If it began with the same memory and context as base_run, only what
+ * differs from that one's at exit 0 is added at exit 0.
  */
 int xrw_store_begin_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err);
 
@@ -144,7 +144,7 @@ int xrw_store_begin_run(struct xrw_store *store, const struct xrw_run *run, stru
 int xrw_store_add_input(struct xrw_store *store, uint64_t run, const struct xrw_input *input,
                         const void *data, struct xrw_error *err);
 
-/* End the run: write its stop, end and path (the last exit is the last one added), and commit.
+/* End the run: write its stop, end and path (the last exit is the last one added).
  * Memory of an exit that was not added is dropped. */
 int xrw_store_end_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err);
 
@@ -155,7 +155,8 @@ int xrw_store_add_exit(struct xrw_store *store, const struct xrw_exit *exit, str
  * Add the content of a page of guest memory as it stood at exit `exit` of the run (0: at the
  * start, the base image), unless it equals the version before it; force adds it all the same
  * (a page known to be private to the fork though not changed).  page: XRW_PAGE_BYTES.
- * exit is 0, an exit of the run, or the next one.  The same content twice is taken once; two
+ * exit is 0, an exit of the run, or the next one.  run is the current one, or, with exit 0, 0: the
+ * base image that belongs to no run (which xrw_store_add_context takes, too).  The same content twice is taken once; two
  * contents at one exit are -EINVAL.
  */
 int xrw_store_add_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_id exit,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tour.h"
 
-#include "../guest_status.h"
 #include "insn.h"
 
 #define SHUTDOWN 2 /* SCHEDOP_shutdown */
@@ -12,12 +11,6 @@ struct tour_result tour_result;
 volatile uint64_t progress;
 volatile uint64_t spin_rounds;
 volatile uint64_t second_rounds;
-
-/* What each visit saw. */
-struct step {
-    const char *name;
-    uint64_t digest;
-};
 
 static const struct visit {
     const char *name;
@@ -74,7 +67,7 @@ uint64_t mix(uint64_t digest, uint64_t value)
     return (digest ^ value) * 0x100000001b3u;
 }
 
-static void report(enum guest_status_code code)
+void report(enum guest_status_code code)
 {
     volatile struct guest_status *status =
         (volatile struct guest_status *)(HIGH + GUEST_STATUS_GPA);
@@ -86,7 +79,7 @@ static void report(enum guest_status_code code)
     status->magic = GUEST_STATUS_MAGIC;
 }
 
-static void power_off(void)
+void power_off(void)
 {
     uint32_t reason = POWEROFF;
 
@@ -177,8 +170,7 @@ static void spin_two(void)
     spin();
 }
 
-/* No interrupt table: the fault, the double fault and the shutdown follow each other. */
-static void triple_fault(void)
+void triple_fault(void)
 {
     const struct table_register none = {0};
 
@@ -221,8 +213,9 @@ void tour_main(uint32_t start_info)
         const char *name;
         void (*run)(void);
     } modes[] = {
-        {"", take_tour}, {"tour", take_tour},    {"wait", wait_for_fork},
-        {"spin", spin},  {"spin-two", spin_two}, {"triple-fault", triple_fault},
+        {"", take_tour},       {"tour", take_tour},    {"wait", wait_for_fork},
+        {"spin", spin},        {"spin-two", spin_two}, {"triple-fault", triple_fault},
+        {"input", obey_input},
     };
     uint64_t cmdline = *(const uint64_t *)(HIGH + start_info + CMDLINE_OFFSET);
 

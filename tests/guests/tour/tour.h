@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../guest_status.h"
 #include "layout.h"
 
 #define UNTOUCHED __attribute__((section(".untouched"), aligned(4096)))
@@ -51,12 +52,30 @@ extern volatile struct trap_log traps;
 extern volatile uint64_t trap_resume; /* where a fault is to be left to; 0: a fault is a failure */
 extern uint32_t task_switches;
 
+/* What each visit saw. */
+struct step {
+    const char *name;
+    uint64_t digest;
+};
+
+extern struct step trail[];
+
 void tour_main(uint32_t start_info);
 void check(bool ok, uint32_t line);
 #define EXPECT(condition) check((condition), __LINE__)
 
+/* Tell dom0 how far it is. */
+void report(enum guest_status_code code);
+
 /* Report failure and end. */
 void give_up(uint32_t line);
+void power_off(void);
+
+/* No interrupt table: the fault, the double fault and the shutdown follow each other. */
+void triple_fault(void);
+
+/* Wait for input, and do what it says. */
+void obey_input(void);
 
 /* A number that is the same in every run, mixed into @p digest. */
 uint64_t mix(uint64_t digest, uint64_t value);
