@@ -87,4 +87,4 @@ tour=$(xrw-guest create /guest/tour)
 recorded_as pause /out/plain-pause.db xenrewind record --domain "$tour"
 recorded /out/plain-pause.db guest-end
 refused 2 'auto, pause, async or sync' xenrewind record --mode fast --domain "$spin"
-refused 2 'every=0ms\|not 0' xenrewind record --memory every=0ms --domain "$spin"
+refused 2 'every=0ms|not 0' xenrewind record --memory every=0ms --domain "$spin"
