@@ -25,6 +25,7 @@
 #define VECTOR_DB 1u
 #define FXSAVE_MXCSR 24u
 #define MXCSR_INITIAL 0x1f80u
+#define FCW_INITIAL 0x37fu
 #define XSTATE_BV 512u
 #define XSTATE_LEGACY 3u
 
@@ -91,14 +92,19 @@ static void take_context(struct gap_engine *e, const struct hvm_context *context
 
 static int read_start_context(struct gap_engine *e, struct xrw_error *err)
 {
+    const uint64_t legacy = XSTATE_LEGACY;
     const uint32_t mxcsr = MXCSR_INITIAL;
+    const uint16_t fcw = FCW_INITIAL;
     struct hvm_context context;
     uint8_t *data;
     size_t bytes;
     int rc = xrw_store_context(e->store, e->run.base_run ? e->run.base_run : e->run.id, "hvm", 0, 0,
                                &data, &bytes, err);
 
+    /* Until more is known: as after FNINIT, which kernels execute first. */
+    memcpy(e->state.xsave, &fcw, sizeof fcw);
     memcpy(e->state.xsave + FXSAVE_MXCSR, &mxcsr, sizeof mxcsr);
+    memcpy(e->state.xsave + XSTATE_BV, &legacy, sizeof legacy);
     e->state.xcr0 = 1;
     e->state.pat = UINT64_C(0x0007040600070406);
     if (rc == -ENODATA)

@@ -4,6 +4,7 @@
 
 Each vCPU counts its rounds in memory, and writes the count to a port of its own: so each has to be seen
 counting without a gap, and at an exit with memory the count in memory is what the vCPU has just written."""
+import os
 import re
 import sqlite3
 import subprocess
@@ -44,7 +45,7 @@ def check_order(path):
 def check_memory(program, path):
     """What gdb shows: as threads, each at its own exits alone, with memory as of then."""
     wanted = [row for row in exits(path) if row[2] == IO and row[5]][:40]
-    script = ["set pagination off", "set scheduler-locking on"]
+    script = [f"file {os.environ['GUEST_TOUR']}", "set pagination off", "set scheduler-locking on"]
     for exit_id, vcpu, *_ in wanted:
         script += [
             f"monitor goto {exit_id}",
