@@ -42,7 +42,7 @@ for signal in INT TERM HUP; do
     echo "== $signal of the recorder at an exit"
     xenrewind record --parent "$spin" --quiet -o "/out/$signal.db" &
     recorder=$!
-    sleep 1
+    sleep 5 # the guest's memory is read first
     kill -"$signal" "$recorder"
     wait "$recorder" || { echo "FAIL: it did not end well"; exit 1; }
     recorded "/out/$signal.db" interrupted
@@ -50,7 +50,7 @@ for signal in INT TERM HUP; do
 done
 
 echo "== a recorder that is stopped for long: the ring is full, and nothing is lost"
-xenrewind record --parent "$spin" --mode async --exits 3000 --quiet -o /out/stopped.db &
+xenrewind record --parent "$spin" --mode async --exits 20000 --quiet -o /out/stopped.db &
 recorder=$!
 sleep 1
 kill -STOP "$recorder"
