@@ -91,7 +91,8 @@ int platform_rdmsr(struct xrw_platform *p, uint32_t msr, uint64_t *value)
         }
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
         if (constants[i].msr == msr) {
-            *value = constants[i].value;
+            /* A PC of ours has no machine check banks. */
+            *value = msr == MCG_CAP && !p->xen ? 0 : constants[i].value;
             return 0;
         }
     if (msr == TSC)

@@ -184,6 +184,15 @@ static void take_fxsave(struct machine_source *s, struct source_exit *out)
     out->has_fxsave = true;
 }
 
+static uint64_t now_ns(void *ctx)
+{
+    struct timespec t;
+
+    (void)ctx;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 static int next(void *ctx, unsigned timeout_ms, uint64_t hold_in, struct source_exit *out,
                 struct xrw_error *err)
 {
@@ -207,6 +216,7 @@ static int next(void *ctx, unsigned timeout_ms, uint64_t hold_in, struct source_
     if (rc)
         return rc;
     take_fxsave(s, out);
+    out->time_ns = now_ns(s);
     out->held = true;
     out->final = false;
     return SOURCE_EXIT;
@@ -286,15 +296,6 @@ static uint32_t domain(void *ctx)
 {
     (void)ctx;
     return 0;
-}
-
-static uint64_t now_ns(void *ctx)
-{
-    struct timespec t;
-
-    (void)ctx;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static int stop(void *ctx, struct xrw_error *err)
