@@ -16,6 +16,12 @@ left_by()
     only_domains_left "$spin"
 }
 
+# under_way FILE: wait until it has exits.
+under_way()
+{
+    until xenrewind info --json "$1" 2>/dev/null | grep -q '"exits": *[1-9]'; do usleep 200000; done
+}
+
 for signal in KILL SEGV ABRT; do
     for exits in 0 1 7 40; do
         echo "== $signal of the recorder after $exits exits"
@@ -42,7 +48,7 @@ for signal in INT TERM HUP; do
     echo "== $signal of the recorder at an exit"
     xenrewind record --parent "$spin" --quiet -o "/out/$signal.db" &
     recorder=$!
-    sleep 5 # the guest's memory is read first
+    under_way "/out/$signal.db"
     kill -"$signal" "$recorder"
     wait "$recorder" || { echo "FAIL: it did not end well"; exit 1; }
     recorded "/out/$signal.db" interrupted
@@ -50,9 +56,9 @@ for signal in INT TERM HUP; do
 done
 
 echo "== a recorder that is stopped for long: the ring is full, and nothing is lost"
-xenrewind record --parent "$spin" --mode async --exits 20000 --quiet -o /out/stopped.db &
+xenrewind record --parent "$spin" --mode async --exits 30000 --quiet -o /out/stopped.db &
 recorder=$!
-sleep 1
+under_way /out/stopped.db
 kill -STOP "$recorder"
 sleep 5
 kill -CONT "$recorder"
@@ -64,7 +70,7 @@ echo "== the parent is destroyed by someone else: it goes when its fork has gone
 victim=$(xrw-guest create --cmdline spin /guest/tour)
 xenrewind record --parent "$victim" --quiet -o /out/parent-gone.db 2>/tmp/gone.err &
 recorder=$!
-sleep 2
+under_way /out/parent-gone.db
 xrw-guest destroy "$victim"
 sleep 1
 kill -INT "$recorder" 2>/dev/null || true
@@ -77,7 +83,7 @@ echo "== the fork is destroyed by someone else between runs of it"
 printf 'x' >/tmp/one
 xenrewind record --parent "$spin" --runs 100000 --exits 3 --quiet -o /out/fork-gone.db 2>/tmp/gone.err &
 recorder=$!
-sleep 3
+under_way /out/fork-gone.db
 xrw-guest destroy "$(xrw-guest list | tail -n 1 | cut -d' ' -f1)"
 ! wait "$recorder" || { echo "FAIL: that is an error"; exit 1; }
 cat /tmp/gone.err
