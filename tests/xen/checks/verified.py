@@ -3,7 +3,7 @@
 """verified.py XENREWIND RECORDING EXACT ARRIVED: re-execute a recording made on real Xen.
 
 At least EXACT percent of its gaps are exact, undefined flags aside, and ARRIVED percent arrive at the next
-exit with equal general registers.  Those that are not are listed."""
+exit with equal general registers.  Every gap that is not exact has a cause."""
 import json
 import subprocess
 import sys
@@ -23,5 +23,8 @@ print(
     f"{100 * good / gaps:.2f} % exact ({verdicts['flags']} with other undefined flags), {100 * there / gaps:.2f} % arrive; "
     f"in {result['hypervisor_wrote']} the hypervisor wrote memory as well"
 )
+unexplained = [gap["exit"] for gap in result["differences"] if gap["cause"] == "unknown"]
 if 100 * good < float(exact) * gaps or 100 * there < float(arrived) * gaps:
     sys.exit("fewer than asked for")
+if unexplained:
+    sys.exit(f"no cause is known for gaps {unexplained}")
