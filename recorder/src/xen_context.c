@@ -137,14 +137,15 @@ static bool may_have_changed(const struct xrw_exit *exit, enum xrw_register reg)
     }
 }
 
-/* The vCPU's registers and FXSAVE image; waits until it is off its processor. */
 /*
- * The FPU image in Xen's record is as XSAVEOPT left it: a component that is in its initial
- * configuration was not written, and holds what it held some time ago.  The header of the XSAVE
- * area tells which these are.  A vCPU that never executed XSETBV has no such record. Source: Intel
- * SDM, "Operation of XSAVEOPT"; "Initial configuration".
+ * The vCPU's FXSAVE image.  Xen's record of the CPU has it as XSAVEOPT left it: a component in its
+ * initial configuration was not written, and holds what it held some time ago.  Which these are is
+ * told by the XSAVE header alone, of which there is a record only from the guest's first XSETBV on:
+ * before, the FPU is not known. Source: Intel SDM, "Operation of XSAVEOPT", "Initial
+ * configuration"; xen/arch/x86/hvm/hvm.c, hvm_save_cpu_xsave_states().
  */
-static void reset_unused_fpu(struct xen_calls *xen, uint32_t domain, struct source_exit *out)
+static void take_fpu(struct xen_calls *xen, uint32_t domain, const struct hvm_hw_cpu *cpu,
+                     struct source_exit *out)
 {
     static const uint8_t fcw[2] = {0x7f, 0x03};
     union {
@@ -153,9 +154,12 @@ static void reset_unused_fpu(struct xen_calls *xen, uint32_t domain, struct sour
     } record;
     uint64_t in_use;
 
-    if (xc_domain_hvm_getcontext_partial(xen->xch, domain, CPU_XSAVE_CODE, (uint16_t)out->exit.vcpu,
-                                         &record, sizeof record))
+    out->has_fxsave =
+        xc_domain_hvm_getcontext_partial(xen->xch, domain, CPU_XSAVE_CODE, (uint16_t)out->exit.vcpu,
+                                         &record, sizeof record) == 0;
+    if (!out->has_fxsave)
         return;
+    memcpy(out->fxsave, cpu->fpu_regs, XRW_FXSAVE_BYTES);
     in_use = record.state.save_area.xsave_hdr.xstate_bv;
     if (!(in_use & XSTATE_X87)) {
         memset(out->fxsave, 0, FXSAVE_MXCSR);
@@ -166,6 +170,7 @@ static void reset_unused_fpu(struct xen_calls *xen, uint32_t domain, struct sour
         memset(out->fxsave + FXSAVE_XMM, 0, FXSAVE_XMM_END - FXSAVE_XMM);
 }
 
+/* The vCPU's registers and FXSAVE image; waits until it is off its processor. */
 static int read_cpu(struct xen_calls *xen, uint32_t domain, struct source_exit *out,
                     struct xrw_registers *regs, struct xrw_error *err)
 {
@@ -181,9 +186,7 @@ static int read_cpu(struct xen_calls *xen, uint32_t domain, struct source_exit *
         memcpy(&value, (const uint8_t *)&cpu + places[i].offset, places[i].bytes);
         xrw_registers_set(regs, places[i].reg, value);
     }
-    memcpy(out->fxsave, cpu.fpu_regs, XRW_FXSAVE_BYTES);
-    out->has_fxsave = true;
-    reset_unused_fpu(xen, domain, out);
+    take_fpu(xen, domain, &cpu, out);
     return 0;
 }
 

@@ -518,11 +518,15 @@ int xc_domain_maximum_gpfn(xc_interface *xch, uint32_t domain, xen_pfn_t *gpfns)
 }
 
 /* The x87 part is in its initial configuration; what the CPU's record has of it is old. */
-static int give_xsave_record(void *buffer, uint32_t bytes)
+static int give_xsave_record(const struct fake_xen_vcpu *vcpu, void *buffer, uint32_t bytes)
 {
     struct hvm_hw_cpu_xsave record = {.xcr0 = 7, .save_area.xsave_hdr.xstate_bv = 2};
 
     assert_true(bytes >= sizeof record);
+    if (vcpu->exits < fake_xen.xsetbv) {
+        errno = ENODATA;
+        return -1;
+    }
     memcpy(buffer, &record, sizeof record);
     return 0;
 }
@@ -542,7 +546,7 @@ int xc_domain_hvm_getcontext_partial(xc_interface *xch, uint32_t domain, uint16_
     (void)domain;
     called();
     if (type == CPU_XSAVE_CODE)
-        return give_xsave_record(buffer, bytes);
+        return give_xsave_record(vcpu, buffer, bytes);
     assert_int_equal(type, HVM_SAVE_CODE(CPU));
     assert_int_equal(bytes, sizeof cpu);
     if (!vcpu->held && !vcpu->blocked)

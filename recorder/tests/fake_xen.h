@@ -33,6 +33,7 @@ struct fake_xen {
     unsigned vcpus;
     uint64_t exits;  /* of all vCPUs, then the guest shuts down */
     unsigned reason; /* of its exits */
+    uint64_t xsetbv; /* the vCPUs' exit before which Xen has no XSAVE record of them; 0: none */
     void (*request)(struct fake_xen *xen, uint8_t *bytes); /* spoils what it sends */
     void (*before_call)(struct fake_xen *xen);             /* spoils the ring */
 

@@ -183,6 +183,20 @@ static void test_pause(void **state)
     assert_int_equal(w->run.memory, XRW_MEMORY_EXIT);
 }
 
+/* Which parts of Xen's FPU image are current is not told before the first XSETBV. */
+static void test_fpu_not_known(void **state)
+{
+    struct world *w = *state;
+    uint8_t fxsave[XRW_FXSAVE_BYTES];
+
+    fake_xen.patched = true;
+    fake_xen.xsetbv = 40;
+    record(w, "pause", "guest-end");
+    for (uint64_t id = 1; id <= 100; id++)
+        assert_int_equal(xrw_store_fxsave(w->store, id, fxsave, NULL), id < 40 ? -ENODATA : 0);
+    assert_int_equal(check_exits(w, true), 100);
+}
+
 static void test_async(void **state)
 {
     struct world *w = *state;
@@ -508,6 +522,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(auto),
         TEST(pause),
+        TEST(fpu_not_known),
         TEST(async),
         TEST(async_frames),
         TEST(async_late_frame),
