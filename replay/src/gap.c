@@ -4,6 +4,7 @@
 
 #include "gap_begin.h"
 #include "gap_compare.h"
+#include "gap_fpu.h"
 
 #include "xrw/vmx.h"
 
@@ -255,15 +256,47 @@ static int execute_with_foreign(struct gap_engine *e, const volatile int *interr
     return 0;
 }
 
-static void explain(const struct gap_engine *e, struct xrw_gap *gap)
+/* Whether the difference comes from FPU or vector state that is assumed: then it is another one
+ * with another state. */
+static int try_other_fpu(struct gap_engine *e, const volatile int *interrupted, struct xrw_gap *gap,
+                         struct xrw_error *err)
 {
-    if (gap->verdict == XRW_GAP_EXACT || gap->verdict == XRW_GAP_FLAGS ||
-        gap->cause != XRW_CAUSE_NOT_KNOWN)
-        return;
+    struct xrw_gap other = {.exit = gap->exit};
+    int rc;
+
+    if (!gap_fpu_assume_other(e))
+        return 0;
+    rc = gap_begin(e, err);
+    if (!rc)
+        rc = execute(e, interrupted, &other, err);
+    if (!rc && (other.verdict != gap->verdict || strcmp(other.detail, gap->detail) != 0))
+        gap->cause = XRW_CAUSE_STATE;
+    return rc;
+}
+
+static int explain(struct gap_engine *e, const volatile int *interrupted, struct xrw_gap *gap,
+                   struct xrw_error *err)
+{
+    if (gap->cause != XRW_CAUSE_NOT_KNOWN)
+        return 0;
     if (e->time_used)
         gap->cause = XRW_CAUSE_TIME;
     else if (e->unknown_msr)
         gap->cause = XRW_CAUSE_STATE;
+    else
+        return try_other_fpu(e, interrupted, gap, err);
+    return 0;
+}
+
+/* What the record lacks goes on with the guest, unless it may be wrong. */
+static void carry(struct gap_engine *e, const struct xrw_gap *gap)
+{
+    bool arrived = gap->verdict >= XRW_GAP_EXACT && gap->verdict <= XRW_GAP_ARRIVED;
+
+    if (arrived && gap->cause != XRW_CAUSE_NOT_KNOWN && gap->cause != XRW_CAUSE_STATE)
+        gap_fpu_carry(e);
+    else
+        gap_fpu_forget(e);
 }
 
 int gap_verify(struct gap_engine *e, xrw_exit_id n, const volatile int *interrupted,
@@ -288,8 +321,8 @@ int gap_verify(struct gap_engine *e, xrw_exit_id n, const volatile int *interrup
         rc = execute(e, interrupted, gap, &local);
     if (!rc && (gap->verdict == XRW_GAP_ARRIVED || gap->verdict == XRW_GAP_DIVERGED))
         rc = execute_with_foreign(e, interrupted, gap, &local);
-    if (rc)
-        return xrw_error_set(err, rc, "gap %" PRIu64 ": %s", n, local.text);
-    explain(e, gap);
-    return 0;
+    if (!rc)
+        rc = explain(e, interrupted, gap, &local);
+    carry(e, gap);
+    return rc ? xrw_error_set(err, rc, "gap %" PRIu64 ": %s", n, local.text) : 0;
 }

@@ -3,6 +3,7 @@
 #include "gap.h"
 
 #include "gap_begin.h"
+#include "gap_fpu.h"
 #include "hvm_context.h"
 
 #include "xrw/platform.h" /* how fast its TSC counts */
@@ -23,11 +24,6 @@
 #define RFLAGS_TF (UINT64_C(1) << 8)
 #define PENDING_BS (UINT64_C(1) << 14)
 #define VECTOR_DB 1u
-#define FXSAVE_MXCSR 24u
-#define MXCSR_INITIAL 0x1f80u
-#define FCW_INITIAL 0x37fu
-#define XSTATE_BV 512u
-#define XSTATE_LEGACY 3u
 
 /* ---- what the machine asks for ------------------------------------------------ */
 
@@ -85,26 +81,18 @@ static void take_context(struct gap_engine *e, const struct hvm_context *context
     if (!context->has_xsave)
         return;
     e->state.xcr0 = context->xcr0 | 1;
-    memcpy(e->state.xsave, context->xsave,
-           context->xsave_bytes < sizeof e->state.xsave ? context->xsave_bytes
-                                                        : sizeof e->state.xsave);
+    gap_fpu_take(e, context->xsave, context->xsave_bytes);
 }
 
 static int read_start_context(struct gap_engine *e, struct xrw_error *err)
 {
-    const uint64_t legacy = XSTATE_LEGACY;
-    const uint32_t mxcsr = MXCSR_INITIAL;
-    const uint16_t fcw = FCW_INITIAL;
     struct hvm_context context;
     uint8_t *data;
     size_t bytes;
     int rc = xrw_store_context(e->store, e->run.base_run ? e->run.base_run : e->run.id, "hvm", 0, 0,
                                &data, &bytes, err);
 
-    /* Until more is known: as after FNINIT, which kernels execute first. */
-    memcpy(e->state.xsave, &fcw, sizeof fcw);
-    memcpy(e->state.xsave + FXSAVE_MXCSR, &mxcsr, sizeof mxcsr);
-    memcpy(e->state.xsave + XSTATE_BV, &legacy, sizeof legacy);
+    gap_fpu_forget(e);
     e->state.xcr0 = 1;
     e->state.pat = UINT64_C(0x0007040600070406);
     if (rc == -ENODATA)
@@ -173,9 +161,7 @@ int gap_engine_create(struct xrw_store *store, const struct xrw_run *run,
     e->profile = profile;
     e->tsc_known = !strcmp(run->source, "machine");
     e->tsc_per_instruction = e->tsc_known ? XRW_PLATFORM_NS_PER_INSTRUCTION : 1;
-    rc = read_start_context(e, err);
-    if (!rc)
-        rc = make_machine(e, err);
+    rc = make_machine(e, err);
     if (rc)
         gap_engine_destroy(e);
     else
@@ -287,7 +273,7 @@ static void follow_xcr0(struct gap_engine *e)
                         (before->value[XRW_REG_rax] & 0xffffffff);
 }
 
-/* After a jump: the last XSETBV before. */
+/* The last XSETBV before exit n. */
 static int find_xcr0(struct gap_engine *e, xrw_exit_id n, struct xrw_error *err)
 {
     const struct xrw_exit_filter filter = {.by_reason = true, .reason = XRW_VMX_XSETBV};
@@ -321,26 +307,11 @@ static bool single_steps(const struct gap_engine *e)
            !(e->to.field[XRW_EXIT_entry_intr_info] >> 31 & 1);
 }
 
-/* The recorded FPU state, over what the engine carried on; that alone where none was recorded, as
- * before the guest's first XSETBV. */
-static int load_fpu(struct gap_engine *e, struct xrw_error *err)
-{
-    uint64_t components;
-    int rc = xrw_store_fxsave(e->store, e->from.id, e->state.xsave, err);
-
-    if (rc)
-        return rc == -ENODATA ? 0 : rc;
-    memcpy(&components, e->state.xsave + XSTATE_BV, sizeof components);
-    components |= XSTATE_LEGACY;
-    memcpy(e->state.xsave + XSTATE_BV, &components, sizeof components);
-    return 0;
-}
-
 static int load_state(struct gap_engine *e, struct xrw_error *err)
 {
     const struct xrw_exit *from = &e->from;
     bool stays = from->after.value[XRW_REG_rip] == from->before.value[XRW_REG_rip];
-    int rc = load_fpu(e, err);
+    int rc = gap_fpu_load(e, err);
 
     if (rc)
         return rc;
@@ -422,13 +393,23 @@ int gap_begin(struct gap_engine *e, struct xrw_error *err)
     return rc;
 }
 
+/* What is carried on from gap to gap, where there is no gap before. */
+static int start_at(struct gap_engine *e, xrw_exit_id n, struct xrw_error *err)
+{
+    int rc = read_start_context(e, err);
+
+    if (n != e->run.first_exit)
+        gap_fpu_forget(e);
+    return rc ? rc : find_xcr0(e, n, err);
+}
+
 int gap_read_ends(struct gap_engine *e, xrw_exit_id n, struct xrw_error *err)
 {
     bool next = e->to.id == n && e->from.id + 1 == n && n;
     int rc = 0;
 
     if (!next)
-        rc = find_xcr0(e, n, err);
+        rc = start_at(e, n, err);
     if (rc)
         return rc;
     if (next)

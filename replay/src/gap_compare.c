@@ -13,6 +13,7 @@
 #define STATUS_FLAGS UINT64_C(0x8d5) /* CF PF AF ZF SF OF */
 #define RFLAGS_FIXED UINT64_C(0x2)
 #define RFLAGS_POSSIBLE UINT64_C(0x3f7fd7)
+#define FXSAVE_TAG 4u
 #define FXSAVE_MXCSR 24u
 #define FXSAVE_MXCSR_MASK 28u
 #define FXSAVE_DATA 32u /* ST0 to ST7, XMM0 to XMM15 */
@@ -47,15 +48,21 @@ static void compare_flags(const struct gap_engine *e, uint64_t here, struct xrw_
         differs(gap, XRW_GAP_FLAGS, "rflags", here, recorded);
 }
 
-static void compare_fpu(struct gap_engine *e, struct xrw_gap *gap)
+static void compare_fpu(const struct gap_engine *e, struct xrw_gap *gap)
 {
     struct xrw_machine_state state;
     uint8_t recorded[XRW_FXSAVE_BYTES];
-    uint32_t mxcsr[2];
+    uint32_t mxcsr[2], control[2];
 
     if (xrw_store_fxsave(e->store, e->to.id, recorded, NULL))
         return; /* not recorded there */
     xrw_machine_store(e->machine, &state);
+    memcpy(&control[0], state.xsave, sizeof *control);
+    memcpy(&control[1], recorded, sizeof *control);
+    if (control[0] != control[1])
+        differs(gap, XRW_GAP_ARRIVED, "x87 control and status", control[0], control[1]);
+    if (state.xsave[FXSAVE_TAG] != recorded[FXSAVE_TAG])
+        differs(gap, XRW_GAP_ARRIVED, "x87 tags", state.xsave[FXSAVE_TAG], recorded[FXSAVE_TAG]);
     memcpy(&mxcsr[0], state.xsave + FXSAVE_MXCSR, sizeof *mxcsr);
     memcpy(&mxcsr[1], recorded + FXSAVE_MXCSR, sizeof *mxcsr);
     if (mxcsr[0] != mxcsr[1])
@@ -72,7 +79,6 @@ static void compare_fpu(struct gap_engine *e, struct xrw_gap *gap)
         memcpy(&value[1], recorded + i, sizeof *value);
         differs(gap, XRW_GAP_ARRIVED, name, value[0], value[1]);
     }
-    e->state = state; /* what the record lacks goes on with the guest */
 }
 
 /* Limit and attributes of a segment that cannot be used are what a CPU likes; so is the base, but

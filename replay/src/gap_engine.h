@@ -21,6 +21,7 @@ struct gap_engine {
     xrw_exit_id at; /* memory began as of this exit */
     struct xrw_exit from, to;
     struct xrw_machine_state state; /* what from.after lacks is carried on from gap to gap */
+    uint64_t fpu_assumed; /* components of state.xsave that are not known, as in XSTATE_BV */
 
     bool limited; /* one page has fewer permissions, so that the access to it exits */
     xrw_gfn limited_gfn;
