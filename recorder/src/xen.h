@@ -32,6 +32,17 @@ void xen_calls_close(struct xen_calls *xen);
 /* Information on exactly this domain; -ESRCH if there is none. */
 int xen_domain_info(struct xen_calls *xen, uint32_t domain, xc_domaininfo_t *info);
 
+/* Pause it once more, until its vCPUs are off their processors; take one pause back. */
+int xen_pause(struct xen_calls *xen, uint32_t domain);
+int xen_unpause(struct xen_calls *xen, uint32_t domain);
+
+/*
+ * A record of a vCPU's saved state (a code of public/arch-x86/hvm/save.h, of at most `bytes'),
+ * once the vCPU is off its processor; *record is valid until the next call of any function here.
+ */
+int xen_vcpu_record(struct xen_calls *xen, uint32_t domain, uint32_t vcpu, uint16_t code,
+                    size_t bytes, const void **record);
+
 /* What the second-level page table says of n pages (at most RAM_BATCH), without changing it. */
 int xen_page_types(struct xen_calls *xen, uint32_t domain, xrw_gfn first, size_t n,
                    enum page_type *types);
@@ -175,8 +186,7 @@ void xen_fitness(struct xen_calls *xen, uint32_t domain, bool pause_mode,
                  struct fitness fitness[FITNESS_COUNT]);
 
 /* The same in words, for the recording.  exact: the state after each exit, of all of the guest. */
-void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, bool exact,
-                          struct xrw_run *run);
+void xen_describe_fitness(struct xen_calls *xen, uint32_t domain, bool exact, struct xrw_run *run);
 
 int xen_describe_host(struct xen_calls *xen, source_meta set, void *set_ctx, struct xrw_error *err);
 

@@ -52,13 +52,71 @@ void xen_calls_close(struct xen_calls *xen)
     *xen = (struct xen_calls){0};
 }
 
+/*
+ * libxenctrl's functions allocate and map a buffer at each call, which takes ten times as long as
+ * Xen does: what is called at every exit or run is called through a buffer of our own.
+ */
+static struct xen_domctl *new_domctl(struct xen_calls *xen, uint32_t command, uint32_t domain)
+{
+    struct xen_domctl *domctl = xen->buffer;
+
+    memset(domctl, 0, sizeof *domctl);
+    domctl->cmd = command;
+    domctl->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    domctl->domain = (domid_t)domain;
+    return domctl;
+}
+
+static int do_domctl(struct xen_calls *xen)
+{
+    return xencall1(xen->call, __HYPERVISOR_domctl, (uint64_t)(uintptr_t)xen->buffer) < 0 ? -errno
+                                                                                          : 0;
+}
+
 int xen_domain_info(struct xen_calls *xen, uint32_t domain, xc_domaininfo_t *info)
 {
-    int n = xc_domain_getinfolist(xen->xch, domain, 1, info);
+    const struct xen_domctl *domctl = new_domctl(xen, XEN_DOMCTL_getdomaininfo, domain);
+    int rc = do_domctl(xen);
 
-    if (n < 0)
-        return -errno;
-    return n == 1 && info->domain == domain ? 0 : -ESRCH;
+    if (rc)
+        return rc;
+    /* If there is none of that number, Xen tells of the next one. */
+    if (domctl->u.getdomaininfo.domain != domain)
+        return -ESRCH;
+    *info = domctl->u.getdomaininfo;
+    return 0;
+}
+
+int xen_pause(struct xen_calls *xen, uint32_t domain)
+{
+    (void)new_domctl(xen, XEN_DOMCTL_pausedomain, domain);
+    return do_domctl(xen);
+}
+
+int xen_unpause(struct xen_calls *xen, uint32_t domain)
+{
+    (void)new_domctl(xen, XEN_DOMCTL_unpausedomain, domain);
+    return do_domctl(xen);
+}
+
+int xen_vcpu_record(struct xen_calls *xen, uint32_t domain, uint32_t vcpu, uint16_t code,
+                    size_t bytes, const void **record)
+{
+    struct xen_domctl *domctl = new_domctl(xen, XEN_DOMCTL_gethvmcontext_partial, domain);
+    uint8_t *data = (uint8_t *)xen->buffer + XRW_PAGE_BYTES;
+    int rc;
+
+    _Static_assert(sizeof *domctl <= XRW_PAGE_BYTES, "the record comes after it");
+    if (bytes > (BUFFER_PAGES - 1) * XRW_PAGE_BYTES)
+        return -EINVAL;
+    domctl->u.hvmcontext_partial.type = code;
+    domctl->u.hvmcontext_partial.instance = vcpu;
+    domctl->u.hvmcontext_partial.bufsz = bytes;
+    set_xen_guest_handle_raw(domctl->u.hvmcontext_partial.buffer, data);
+    rc = do_domctl(xen);
+    if (!rc)
+        *record = data;
+    return rc;
 }
 
 /* Xen calls a page shared with the parent read-only RAM, and a hole of the fork MMIO. */
@@ -107,49 +165,37 @@ int xen_page_types(struct xen_calls *xen, uint32_t domain, xrw_gfn first, size_t
 
 int xen_vmexit_event(struct xen_calls *xen, uint32_t domain, bool enable, unsigned mode)
 {
-    struct xen_domctl *domctl = xen->buffer;
+    struct xen_domctl *domctl = new_domctl(xen, XEN_DOMCTL_monitor_op, domain);
 
-    memset(domctl, 0, sizeof *domctl);
-    domctl->cmd = XEN_DOMCTL_monitor_op;
-    domctl->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    domctl->domain = (domid_t)domain;
     domctl->u.monitor_op.op = enable ? XEN_DOMCTL_MONITOR_OP_ENABLE : XEN_DOMCTL_MONITOR_OP_DISABLE;
     domctl->u.monitor_op.event = XEN_DOMCTL_MONITOR_EVENT_VMEXIT;
     xen_compat_vmexit_mode(&domctl->u.monitor_op, (uint8_t)mode);
-    return xencall1(xen->call, __HYPERVISOR_domctl, (uint64_t)(uintptr_t)domctl) < 0 ? -errno : 0;
+    return do_domctl(xen);
 }
 
 int xen_resume_domain(struct xen_calls *xen, uint32_t domain)
 {
-    struct xen_domctl *domctl = xen->buffer;
-
     /* libxenctrl's function changes the guest's registers, too. */
-    memset(domctl, 0, sizeof *domctl);
-    domctl->cmd = XEN_DOMCTL_resumedomain;
-    domctl->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    domctl->domain = (domid_t)domain;
-    return xencall1(xen->call, __HYPERVISOR_domctl, (uint64_t)(uintptr_t)domctl) < 0 ? -errno : 0;
+    (void)new_domctl(xen, XEN_DOMCTL_resumedomain, domain);
+    return do_domctl(xen);
 }
 
 int xen_cpuid_leaf(struct xen_calls *xen, uint32_t domain, uint32_t leaf, xen_cpuid_leaf_t *out)
 {
-    struct {
-        struct xen_domctl domctl;
-        xen_cpuid_leaf_t leaves[CPUID_LEAVES];
-    } *buffer = xen->buffer;
-    struct xen_domctl_cpu_policy *policy = &buffer->domctl.u.cpu_policy;
+    struct xen_domctl *domctl = new_domctl(xen, XEN_DOMCTL_get_cpu_policy, domain);
+    struct xen_domctl_cpu_policy *policy = &domctl->u.cpu_policy;
+    xen_cpuid_leaf_t *leaves = (void *)(domctl + 1);
+    int rc;
 
-    _Static_assert(sizeof *buffer <= BUFFER_PAGES * XRW_PAGE_BYTES, "buffer too small");
-    memset(buffer, 0, sizeof *buffer);
-    buffer->domctl.cmd = XEN_DOMCTL_get_cpu_policy;
-    buffer->domctl.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    buffer->domctl.domain = (domid_t)domain;
+    _Static_assert(sizeof *domctl + CPUID_LEAVES * sizeof *leaves <= BUFFER_PAGES * XRW_PAGE_BYTES,
+                   "buffer too small");
     policy->nr_leaves = CPUID_LEAVES;
-    set_xen_guest_handle_raw(policy->leaves, buffer->leaves);
-    if (xencall1(xen->call, __HYPERVISOR_domctl, (uint64_t)(uintptr_t)&buffer->domctl) < 0)
-        return -errno;
+    set_xen_guest_handle_raw(policy->leaves, leaves);
+    rc = do_domctl(xen);
+    if (rc)
+        return rc;
     for (uint32_t i = 0; i < policy->nr_leaves && i < CPUID_LEAVES; i++) {
-        const xen_cpuid_leaf_t *l = &buffer->leaves[i];
+        const xen_cpuid_leaf_t *l = &leaves[i];
 
         if (l->leaf == leaf && (l->subleaf == 0 || l->subleaf == XEN_CPUID_NO_SUBLEAF)) {
             *out = *l;

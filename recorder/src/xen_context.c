@@ -83,7 +83,7 @@ static const struct {
 #define RFLAGS_TF (UINT64_C(1) << 8)
 #define XSTATE_X87 1u
 #define XSTATE_SSE 2u
-#define XSAVE_RECORD_MAX 4096u /* libxenctrl keeps buffers of a page ready */
+#define XSAVE_RECORD_MAX 16384u
 /* Offsets in an FXSAVE image; MXCSR and its mask stand between the x87 environment and ST0. */
 #define FXSAVE_MXCSR 24u
 #define FXSAVE_ST 32u
@@ -148,19 +148,17 @@ static void take_fpu(struct xen_calls *xen, uint32_t domain, const struct hvm_hw
                      struct source_exit *out)
 {
     static const uint8_t fcw[2] = {0x7f, 0x03};
-    union {
-        struct hvm_hw_cpu_xsave state;
-        uint8_t bytes[XSAVE_RECORD_MAX];
-    } record;
+    const void *record;
+    const struct hvm_hw_cpu_xsave *state;
     uint64_t in_use;
 
-    out->has_fxsave =
-        xc_domain_hvm_getcontext_partial(xen->xch, domain, CPU_XSAVE_CODE, (uint16_t)out->exit.vcpu,
-                                         &record, sizeof record) == 0;
+    memcpy(out->fxsave, cpu->fpu_regs, XRW_FXSAVE_BYTES); /* before the next record takes its place */
+    out->has_fxsave = xen_vcpu_record(xen, domain, out->exit.vcpu, CPU_XSAVE_CODE, XSAVE_RECORD_MAX,
+                                      &record) == 0;
     if (!out->has_fxsave)
         return;
-    memcpy(out->fxsave, cpu->fpu_regs, XRW_FXSAVE_BYTES);
-    in_use = record.state.save_area.xsave_hdr.xstate_bv;
+    state = record;
+    in_use = state->save_area.xsave_hdr.xstate_bv;
     if (!(in_use & XSTATE_X87)) {
         memset(out->fxsave, 0, FXSAVE_MXCSR);
         memset(out->fxsave + FXSAVE_ST, 0, FXSAVE_XMM - FXSAVE_ST);
@@ -174,19 +172,21 @@ static void take_fpu(struct xen_calls *xen, uint32_t domain, const struct hvm_hw
 static int read_cpu(struct xen_calls *xen, uint32_t domain, struct source_exit *out,
                     struct xrw_registers *regs, struct xrw_error *err)
 {
-    struct hvm_hw_cpu cpu;
+    const struct hvm_hw_cpu *cpu;
+    const void *record;
+    int rc = xen_vcpu_record(xen, domain, out->exit.vcpu, HVM_SAVE_CODE(CPU), sizeof *cpu, &record);
 
-    if (xc_domain_hvm_getcontext_partial(xen->xch, domain, HVM_SAVE_CODE(CPU),
-                                         (uint16_t)out->exit.vcpu, &cpu, sizeof cpu))
-        return xrw_error_set(err, -errno, "cannot read the registers of domain %" PRIu32 ": %s",
-                             domain, strerror(errno));
+    if (rc)
+        return xrw_error_set(err, rc, "cannot read the registers of domain %" PRIu32 ": %s", domain,
+                             strerror(-rc));
+    cpu = record;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         uint64_t value = 0; /* little endian: shorter members fill the low bytes */
 
-        memcpy(&value, (const uint8_t *)&cpu + places[i].offset, places[i].bytes);
+        memcpy(&value, (const uint8_t *)cpu + places[i].offset, places[i].bytes);
         xrw_registers_set(regs, places[i].reg, value);
     }
-    take_fpu(xen, domain, &cpu, out);
+    take_fpu(xen, domain, cpu, out);
     return 0;
 }
 

@@ -86,12 +86,10 @@ int xen_target_open(struct xen_target *t, struct xen_calls *xen,
 
 int xen_target_pause(struct xen_target *t)
 {
-    if (t->paused)
-        return 0;
-    if (xc_domain_pause(t->xen->xch, t->domain))
-        return -errno;
-    t->paused = true;
-    return 0;
+    int rc = t->paused ? 0 : xen_pause(t->xen, t->domain);
+
+    t->paused = t->paused || !rc;
+    return rc;
 }
 
 int xen_target_renew(struct xen_target *t, struct xrw_error *err)
@@ -125,9 +123,10 @@ int xen_target_renew(struct xen_target *t, struct xrw_error *err)
 int xen_target_go(struct xen_target *t, struct xrw_error *err)
 {
     xc_domaininfo_t info;
+    int rc = xen_unpause(t->xen, t->domain);
 
-    if (xc_domain_unpause(t->xen->xch, t->domain))
-        return target_error(t, "start", -errno, err);
+    if (rc)
+        return target_error(t, "start", rc, err);
     t->paused = false;
     if (!xen_domain_info(t->xen, t->domain, &info) && info.flags & XEN_DOMINF_paused)
         return xrw_error_set(err, -EBUSY,
@@ -202,7 +201,7 @@ int xen_target_close(struct xen_target *t, struct xrw_error *err)
     else if (t->made_fork)
         rc = destroy_fork(t, err);
     else if (t->paused && !t->was_paused)
-        (void)xc_domain_unpause(t->xen->xch, t->domain);
+        (void)xen_unpause(t->xen, t->domain);
     if (t->claimed)
         xen_own_fork(t->xen, t->domain, &t->owner_before);
     *t = (struct xen_target){0};

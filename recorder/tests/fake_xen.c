@@ -392,16 +392,99 @@ void xencall_free_buffer_pages(xencall_handle *handle, void *buffer, size_t page
     free(buffer);
 }
 
+static void give_info(uint32_t domain, xc_domaininfo_t *info)
+{
+    *info = (xc_domaininfo_t){.domain = (domid_t)domain,
+                              .flags = XEN_DOMINF_hvm_guest | XEN_DOMINF_hap,
+                              .max_vcpu_id = fake_xen.vcpus - 1,
+                              .tot_pages = FAKE_XEN_PAGES};
+    if (domain > FAKE_XEN_PARENT) {
+        info->tot_pages = 0;
+        for (size_t i = 0; i < FAKE_XEN_PAGES; i++)
+            info->tot_pages += fake_xen.type[i] == HVMMEM_ram_rw;
+    }
+    if (fake_xen.pauses)
+        info->flags |= XEN_DOMINF_paused;
+    if (fake_xen.made == fake_xen.exits && fake_xen.enabled)
+        info->flags |= XEN_DOMINF_shutdown;
+}
+
+/* The x87 part is in its initial configuration; what the CPU's record has of it is old. */
+static int give_xsave_record(const struct fake_xen_vcpu *vcpu, void *buffer, uint64_t bytes)
+{
+    struct hvm_hw_cpu_xsave record = {.xcr0 = 7, .save_area.xsave_hdr.xstate_bv = 2};
+
+    assert_true(bytes >= sizeof record);
+    if (vcpu->exits < fake_xen.xsetbv) {
+        errno = ENODATA;
+        return -1;
+    }
+    memcpy(buffer, &record, sizeof record);
+    return 0;
+}
+
+static int give_record(const struct xen_domctl_hvmcontext_partial *asked)
+{
+    const struct fake_xen_vcpu *vcpu = &fake_xen.vcpu[asked->instance];
+    bool moved = vcpu->handled && !fake_xen.stays;
+    struct hvm_hw_cpu cpu = {.rax = (1 + vcpu->handled) * vcpu->exits,
+                             .rip = CODE + 2 * (vcpu->exits % 16) + (moved ? 2 : 0),
+                             .cr0 = 1,
+                             .fpu_regs = {0x40},
+                             .rflags = 2};
+
+    if (asked->type == CPU_XSAVE_CODE)
+        return give_xsave_record(vcpu, asked->buffer.p, asked->bufsz);
+    assert_int_equal(asked->type, HVM_SAVE_CODE(CPU));
+    assert_int_equal(asked->bufsz, sizeof cpu);
+    if (!vcpu->held && !vcpu->blocked)
+        broken("the context of a vCPU that runs");
+    fake_xen.contexts++;
+    memcpy(asked->buffer.p, &cpu, sizeof cpu);
+    return 0;
+}
+
+static int unpause(void)
+{
+    if (!fake_xen.pauses)
+        broken("unpaused more often than paused");
+    else
+        fake_xen.pauses--;
+    run_guest();
+    return 0;
+}
+
+static int domctl(struct xen_domctl *domctl)
+{
+    switch (domctl->cmd) {
+    case XEN_DOMCTL_monitor_op:
+        return monitor_op(domctl);
+    case XEN_DOMCTL_getdomaininfo:
+        if (domctl->domain <= FAKE_XEN_PARENT + fake_xen.is_fork) {
+            give_info(domctl->domain, &domctl->u.getdomaininfo);
+            return 0;
+        }
+        errno = ESRCH;
+        return -1;
+    case XEN_DOMCTL_pausedomain:
+        fake_xen.pauses++;
+        return 0;
+    case XEN_DOMCTL_unpausedomain:
+        return unpause();
+    case XEN_DOMCTL_gethvmcontext_partial:
+        return give_record(&domctl->u.hvmcontext_partial);
+    default:
+        errno = ENOSYS;
+        return -1;
+    }
+}
+
 int xencall1(xencall_handle *handle, unsigned op, uint64_t arg)
 {
-    const struct xen_domctl *domctl = (void *)(uintptr_t)arg;
-
     (void)handle;
     called();
-    if (op == __HYPERVISOR_domctl && domctl->cmd == XEN_DOMCTL_monitor_op)
-        return monitor_op(domctl);
-    errno = ENOSYS;
-    return -1;
+    assert_int_equal(op, __HYPERVISOR_domctl);
+    return domctl((void *)(uintptr_t)arg);
 }
 
 int xencall2(xencall_handle *handle, unsigned op, uint64_t arg1, uint64_t arg2)
@@ -435,40 +518,8 @@ int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned max, xc_do
     called();
     if (first > FAKE_XEN_PARENT + fake_xen.is_fork)
         return 0;
-    *info = (xc_domaininfo_t){.domain = (domid_t)first,
-                              .flags = XEN_DOMINF_hvm_guest | XEN_DOMINF_hap,
-                              .max_vcpu_id = fake_xen.vcpus - 1,
-                              .tot_pages = FAKE_XEN_PAGES};
-    if (first > FAKE_XEN_PARENT) {
-        info->tot_pages = 0;
-        for (size_t i = 0; i < FAKE_XEN_PAGES; i++)
-            info->tot_pages += fake_xen.type[i] == HVMMEM_ram_rw;
-    }
-    if (fake_xen.pauses)
-        info->flags |= XEN_DOMINF_paused;
-    if (fake_xen.made == fake_xen.exits && fake_xen.enabled)
-        info->flags |= XEN_DOMINF_shutdown;
+    give_info(first, info);
     return 1;
-}
-
-int xc_domain_pause(xc_interface *xch, uint32_t domain)
-{
-    (void)xch;
-    (void)domain;
-    fake_xen.pauses++;
-    return 0;
-}
-
-int xc_domain_unpause(xc_interface *xch, uint32_t domain)
-{
-    (void)xch;
-    (void)domain;
-    if (!fake_xen.pauses)
-        broken("unpaused more often than paused");
-    else
-        fake_xen.pauses--;
-    run_guest();
-    return 0;
 }
 
 int xc_domain_create(xc_interface *xch, uint32_t *domain, struct xen_domctl_createdomain *config)
@@ -514,45 +565,6 @@ int xc_domain_maximum_gpfn(xc_interface *xch, uint32_t domain, xen_pfn_t *gpfns)
     (void)xch;
     (void)domain;
     *gpfns = FAKE_XEN_PAGES - 1;
-    return 0;
-}
-
-/* The x87 part is in its initial configuration; what the CPU's record has of it is old. */
-static int give_xsave_record(const struct fake_xen_vcpu *vcpu, void *buffer, uint32_t bytes)
-{
-    struct hvm_hw_cpu_xsave record = {.xcr0 = 7, .save_area.xsave_hdr.xstate_bv = 2};
-
-    assert_true(bytes >= sizeof record);
-    if (vcpu->exits < fake_xen.xsetbv) {
-        errno = ENODATA;
-        return -1;
-    }
-    memcpy(buffer, &record, sizeof record);
-    return 0;
-}
-
-int xc_domain_hvm_getcontext_partial(xc_interface *xch, uint32_t domain, uint16_t type,
-                                     uint16_t instance, void *buffer, uint32_t bytes)
-{
-    const struct fake_xen_vcpu *vcpu = &fake_xen.vcpu[instance];
-    bool moved = vcpu->handled && !fake_xen.stays;
-    struct hvm_hw_cpu cpu = {.rax = (1 + vcpu->handled) * vcpu->exits,
-                             .rip = CODE + 2 * (vcpu->exits % 16) + (moved ? 2 : 0),
-                             .cr0 = 1,
-                             .fpu_regs = {0x40},
-                             .rflags = 2};
-
-    (void)xch;
-    (void)domain;
-    called();
-    if (type == CPU_XSAVE_CODE)
-        return give_xsave_record(vcpu, buffer, bytes);
-    assert_int_equal(type, HVM_SAVE_CODE(CPU));
-    assert_int_equal(bytes, sizeof cpu);
-    if (!vcpu->held && !vcpu->blocked)
-        broken("the context of a vCPU that runs");
-    fake_xen.contexts++;
-    memcpy(buffer, &cpu, sizeof cpu);
     return 0;
 }
 
