@@ -15,6 +15,8 @@
 
 #define INSTRUCTIONS_MIN (UINT64_C(50) << 20) /* before a gap is taken for one without end */
 #define INSTRUCTIONS_MAX (UINT64_C(8) << 30)
+#define PASSES_MAX 100000u /* instructions whose translations the processor may have had cached */
+#define EPT_QUALIFICATION_FINAL (UINT64_C(1) << 8) /* not an access to a paging structure */
 #define TYPE_NMI 2u
 
 /* ---- to the end ------------------------------------------------------------------------ */
@@ -51,14 +53,53 @@ static int pass_granted(struct gap_engine *e, struct xrw_machine_result *result)
     return rc ? rc : gap_set_controls(e, XRW_EXITS_MOV_DR);
 }
 
+/* An EPT violation at a paging structure that the recorded exit is about, but before that: the
+ * processor did not have to read the structure here, having the translation in its TLB. */
+static bool was_cached(const struct gap_engine *e, const struct xrw_machine_result *result)
+{
+    const struct xrw_exit *exit = &result->exit;
+
+    return e->limited && result->stop == XRW_STOP_EXIT &&
+           xrw_exit_basic_reason(exit) == XRW_VMX_EPT_VIOLATION &&
+           !(exit->field[XRW_EXIT_qualification] & EPT_QUALIFICATION_FINAL) &&
+           exit->field[XRW_EXIT_gpa] / XRW_PAGE_BYTES == e->limited_gfn &&
+           !gap_general_equal(&exit->before, &e->to.before);
+}
+
+/* Do one instruction with the page that the recorded exit is about. */
+static int pass_limit(struct gap_engine *e, struct xrw_machine_result *result)
+{
+    const struct xrw_machine_until one = {.instructions = 1};
+    uint8_t content[XRW_PAGE_BYTES];
+    const uint8_t *now = xrw_machine_page_content(e->machine, e->limited_gfn);
+    int rc = now ? xrw_machine_set_page(e->machine, e->limited_gfn, NULL, XRW_EPT_ALL) : 0;
+
+    e->limited = false; /* a page that was not used yet is asked for */
+    if (!rc)
+        rc = run(e, &one, result);
+    e->limited = true;
+    now = xrw_machine_page_content(e->machine, e->limited_gfn);
+    if (rc || !now)
+        return rc;
+    memcpy(content, now, sizeof content);
+    return xrw_machine_set_page(e->machine, e->limited_gfn, content, e->limited_ept);
+}
+
 static int run_to_exit(struct gap_engine *e, const volatile int *interrupted,
                        struct xrw_machine_result *result)
 {
-    const struct xrw_machine_until until = {.instructions = most_instructions(e),
-                                            .interrupted = interrupted};
+    struct xrw_machine_until until = {.instructions = most_instructions(e),
+                                      .interrupted = interrupted};
     int rc = pass_granted(e, result);
 
-    return rc ? rc : run(e, &until, result);
+    if (!rc)
+        rc = run(e, &until, result);
+    for (unsigned i = 0; !rc && i < PASSES_MAX && was_cached(e, result); i++) {
+        rc = pass_limit(e, result);
+        if (!rc && result->stop == XRW_STOP_COUNT)
+            rc = run(e, &until, result);
+    }
+    return rc;
 }
 
 /* Whether it falls at no instruction that causes it. */

@@ -115,6 +115,14 @@ void gap_compare_registers(struct gap_engine *e, const struct xrw_registers *reg
         compare_fpu(e, gap);
 }
 
+bool gap_general_equal(const struct xrw_registers *a, const struct xrw_registers *b)
+{
+    for (unsigned r = 0; is_general(r); r++)
+        if (b->known[r] && a->value[r] != b->value[r])
+            return false;
+    return true;
+}
+
 bool gap_registers_equal(const struct xrw_gap *gap)
 {
     return gap->verdict == XRW_GAP_EXACT || gap->verdict == XRW_GAP_FLAGS;

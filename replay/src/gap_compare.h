@@ -13,6 +13,9 @@
 void gap_compare_registers(struct gap_engine *e, const struct xrw_registers *regs,
                            struct xrw_gap *gap);
 
+/* Whether RIP and the general registers are those of b, as far as they are known there. */
+bool gap_general_equal(const struct xrw_registers *a, const struct xrw_registers *b);
+
 /* Whether all of them are equal, undefined flags aside. */
 bool gap_registers_equal(const struct xrw_gap *gap);
 
