@@ -272,6 +272,11 @@ static int execute(struct gap_engine *e, const volatile int *interrupted, struct
     return 0;
 }
 
+static bool all_equal(const struct xrw_gap *gap)
+{
+    return gap->verdict == XRW_GAP_EXACT || gap->verdict == XRW_GAP_FLAGS;
+}
+
 /* What the hypervisor wrote between the record of exit n and the entry was there from the
  * beginning: once more with it. */
 static int execute_with_foreign(struct gap_engine *e, const volatile int *interrupted,
@@ -289,7 +294,7 @@ static int execute_with_foreign(struct gap_engine *e, const volatile int *interr
         rc = execute(e, interrupted, &second, err);
     if (rc)
         return rc;
-    if (second.verdict == XRW_GAP_EXACT || second.verdict == XRW_GAP_FLAGS) {
+    if (all_equal(&second)) {
         second.foreign_pages = gap->foreign_pages;
         second.cause = second.cause ? second.cause : XRW_CAUSE_HYPERVISOR;
         *gap = second;
@@ -297,21 +302,29 @@ static int execute_with_foreign(struct gap_engine *e, const volatile int *interr
     return 0;
 }
 
-/* Whether the difference comes from FPU or vector state that is assumed: then it is another one
- * with another state. */
+/* FPU and vector state that is assumed: if the gap is exact when it begins with what was recorded
+ * at its end, then nothing that was recorded is against it.  Otherwise, if the difference is
+ * another one with another state, it comes from there. */
 static int try_other_fpu(struct gap_engine *e, const volatile int *interrupted, struct xrw_gap *gap,
                          struct xrw_error *err)
 {
-    struct xrw_gap other = {.exit = gap->exit};
-    int rc;
+    bool (*const assume[])(struct gap_engine *) = {gap_fpu_assume_recorded, gap_fpu_assume_other};
+    int rc = 0;
 
-    if (!gap_fpu_assume_other(e))
-        return 0;
-    rc = gap_begin(e, err);
-    if (!rc)
-        rc = execute(e, interrupted, &other, err);
-    if (!rc && (other.verdict != gap->verdict || strcmp(other.detail, gap->detail) != 0))
+    for (size_t i = 0; !rc && i < sizeof assume / sizeof *assume && !all_equal(gap); i++) {
+        struct xrw_gap other = {.exit = gap->exit};
+
+        if (!assume[i](e))
+            continue;
+        rc = gap_begin(e, err);
+        if (!rc)
+            rc = execute(e, interrupted, &other, err);
+        if (rc || (other.verdict == gap->verdict && !strcmp(other.detail, gap->detail)))
+            continue;
+        if (assume[i] == gap_fpu_assume_recorded && all_equal(&other))
+            *gap = other;
         gap->cause = XRW_CAUSE_STATE;
+    }
     return rc;
 }
 

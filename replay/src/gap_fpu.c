@@ -64,6 +64,12 @@ void gap_fpu_carry(struct gap_engine *e)
     xrw_machine_store(e->machine, &e->state);
 }
 
+bool gap_fpu_assume_recorded(struct gap_engine *e)
+{
+    return e->fpu_assumed & XSTATE_LEGACY &&
+           !xrw_store_fxsave(e->store, e->to.id, e->state.xsave, NULL);
+}
+
 bool gap_fpu_assume_other(struct gap_engine *e)
 {
     const uint16_t fcw = FCW_OTHER;

@@ -21,6 +21,9 @@ int gap_fpu_load(struct gap_engine *e, struct xrw_error *err);
 /* Carry on what the machine has now to the next gap. */
 void gap_fpu_carry(struct gap_engine *e);
 
+/* Assume what was recorded at exit e->to.  False if nothing is assumed, or nothing recorded there. */
+bool gap_fpu_assume_recorded(struct gap_engine *e);
+
 /* Assume something else, to see whether it matters.  False if nothing is assumed. */
 bool gap_fpu_assume_other(struct gap_engine *e);
 
