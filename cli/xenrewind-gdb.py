@@ -3,9 +3,22 @@
 
 Beside what `monitor' does, they make gdb look at the registers and memory of the new position, and
 every stop says which exit it is at.  gdb's own checkpoint, restart and the like, which need a process
-that can fork, are replaced.
+that can fork, are replaced.  In gdb's DAP server, which has no requests for going back, they are added.
 """
+import sys
+
 import gdb
+
+# The server behind `gdb -i=dap'; None in any other gdb.
+DAP = sys.modules.get("gdb.dap.server")
+
+# What that keeps of a stop, and clears when the machine runs on.
+DAP_CACHES = (
+    ("gdb.dap.frames", "_clear_frame_ids"),
+    ("gdb.dap.scopes", "clear_scopes"),
+    ("gdb.dap.varref", "clear_vars"),
+    ("gdb.dap.globalvars", "clear"),
+)
 
 FILTER = "[reason=NAME] [rip=ADDR[-ADDR]] [vcpu=N]"
 
@@ -37,12 +50,14 @@ def monitor(text):
 
 
 def look_anew():
-    """Drop what gdb remembers of the position before; older versions know the first by another name."""
-    for command in ("maintenance flush register-cache", "flushregs", "maintenance flush dcache"):
-        try:
-            gdb.execute(command, to_string=True)
-        except gdb.error:
-            pass
+    """Drop what gdb remembers of the position before, and what its DAP server does."""
+    gdb.execute("maintenance flush register-cache", to_string=True)
+    gdb.execute("maintenance flush dcache", to_string=True)
+    if DAP:
+        for module, function in DAP_CACHES:
+            getattr(sys.modules.get(module), function, lambda _event: None)(None)
+        thread = gdb.selected_thread().global_num
+        DAP.send_event("stopped", {"reason": "goto", "threadId": thread, "allThreadsStopped": True})
 
 
 class Rewind(gdb.Command):
@@ -80,9 +95,31 @@ class Move(Show):
 
 def on_stop(_event):
     try:
-        print(monitor("position"), end="")
+        text = monitor("position")
     except gdb.error:
-        pass  # not connected to a recording
+        return  # not connected to a recording
+    if DAP:
+        DAP.send_event("output", {"category": "console", "output": text})
+    else:
+        print(text, end="")
+
+
+def offer_reverse_in_dap():
+    """The two requests of DAP for going back, made like gdb's own for going on."""
+    from gdb.dap.events import exec_and_expect_stop
+    from gdb.dap.state import set_thread
+
+    @DAP.capability("supportsStepBack")
+    @DAP.request("stepBack", response=False)
+    def step_back(*, threadId: int, granularity: str = "statement", **args):
+        set_thread(threadId)
+        by_line = granularity != "instruction" and gdb.newest_frame().find_sal().line > 0
+        exec_and_expect_stop("reverse-next" if by_line else "reverse-stepi")
+
+    @DAP.request("reverseContinue", response=False)
+    def reverse_continue(*, threadId: int, **args):
+        set_thread(threadId)
+        exec_and_expect_stop("reverse-continue")
 
 
 Rewind()
@@ -91,3 +128,5 @@ for row in MOVES:
 for row in SHOWS:
     Show(*row)
 gdb.events.stop.connect(on_stop)
+if DAP:
+    offer_reverse_in_dap()
