@@ -85,10 +85,16 @@ static int take_input(struct client *client)
     return n && !gdbstub_feed(client->stub, bytes, (size_t)n);
 }
 
-static void turn_away(int listener)
+/* One client at a time. Who has just gone and comes again must not be taken for another: first see
+ * what the present client has to say. */
+static void turn_away(const struct client *client)
 {
-    int fd = accept(listener, NULL, NULL);
+    struct pollfd present = {client->in, POLLIN, 0};
+    int fd;
 
+    if (poll(&present, 1, 0))
+        return;
+    fd = accept(client->listener, NULL, NULL);
     if (fd >= 0)
         close(fd);
 }
@@ -105,10 +111,10 @@ static enum served serve_client(struct client *client)
             return CLIENT_GONE;
         if (ready > 0 && fds[1].revents)
             return TOLD_TO_END;
-        if (ready > 0 && fds[2].revents)
-            turn_away(client->listener);
         if (ready > 0 && fds[0].revents && !take_input(client))
             return CLIENT_GONE;
+        if (ready > 0 && fds[2].revents)
+            turn_away(client);
         if (gdbstub_state(client->stub) == GDBSTUB_RUNNING && gdbstub_poll(client->stub))
             return CLIENT_GONE;
         report_trouble(client);
