@@ -10,7 +10,7 @@
 #define GS_PROCESS 1u
 
 /* Signals in gdb's numbering (include/gdb/signals.def), whatever the host's numbers are. */
-enum gs_signal { GS_SIGINT = 2, GS_SIGTRAP = 5, GS_SIGABRT = 6 };
+enum gs_signal { GS_SIGINT = 2, GS_SIGTRAP = 5, GS_SIGABRT = 6, GS_SIGKILL = 9 };
 
 /* ---- buffer.c: text that grows up to a limit, or within a fixed block ------------------------ */
 
@@ -175,6 +175,9 @@ void gs_run_slice(struct gdbstub *stub);
 void gs_clear_breakpoints(struct gdbstub *stub);
 /* Puts the stop reply for stub->stop into stub->reply. */
 void gs_put_stop(struct gdbstub *stub);
+
+/* Says that the target is gone: 'W' with its exit status, or 'X' with a signal. */
+void gs_put_end(struct gdbstub *stub, char letter, unsigned status);
 
 /* ---- files.c ---- */
 void gs_close_files(struct gdbstub *stub);

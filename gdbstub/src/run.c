@@ -30,7 +30,7 @@ static const struct {
 
 /* ---- stop replies ---- */
 
-static void put_end(struct gdbstub *stub, char letter, unsigned status)
+void gs_put_end(struct gdbstub *stub, char letter, unsigned status)
 {
     gs_put_format(&stub->reply, "%c%02x", letter, status & 0xff);
     if (stub->peer.multiprocess)
@@ -83,7 +83,7 @@ void gs_put_stop(struct gdbstub *stub)
     unsigned signal = gs_signal_of(stop);
 
     if (stop->kind == GDBSTUB_STOP_EXITED || stop->kind == GDBSTUB_STOP_TERMINATED) {
-        put_end(stub, stop->kind == GDBSTUB_STOP_EXITED ? 'W' : 'X',
+        gs_put_end(stub, stop->kind == GDBSTUB_STOP_EXITED ? 'W' : 'X',
                 stop->kind == GDBSTUB_STOP_EXITED ? stop->status : signal);
         return;
     }
@@ -126,7 +126,7 @@ enum gs_answer gs_status(struct gdbstub *stub, struct gs_cursor args)
 
     (void)args;
     if (!stub->alive) {
-        put_end(stub, 'W', 0);
+        gs_put_end(stub, 'W', 0);
         return GS_REPLY;
     }
     if (stub->ops.status && stub->ops.status(stub->ctx, &stop) == 0)

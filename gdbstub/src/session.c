@@ -98,20 +98,29 @@ enum gs_answer gs_detach(struct gdbstub *stub, struct gs_cursor args)
     return gs_reply_ok(stub);
 }
 
-enum gs_answer gs_kill(struct gdbstub *stub, struct gs_cursor args)
+static void kill_target(struct gdbstub *stub)
 {
-    (void)args;
     gs_clear_breakpoints(stub);
     stub->alive = false;
     stub->state = GDBSTUB_KILLED;
-    return GS_SILENT;
+}
+
+/* gdb does not wait for a reply; lldb does, for one that says how the target ended. */
+enum gs_answer gs_kill(struct gdbstub *stub, struct gs_cursor args)
+{
+    (void)args;
+    kill_target(stub);
+    if (!stub->peer.lldb)
+        return GS_SILENT;
+    gs_put_end(stub, 'X', GS_SIGKILL);
+    return GS_REPLY;
 }
 
 enum gs_answer gs_vkill(struct gdbstub *stub, struct gs_cursor args)
 {
     if (!names_us(args))
         return gs_reply_malformed(stub);
-    gs_kill(stub, args);
+    kill_target(stub);
     return gs_reply_ok(stub);
 }
 

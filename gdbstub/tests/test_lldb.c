@@ -142,6 +142,53 @@ static void a_stop_is_one_packet(void **state)
     assert_int_equal(setup->fake.announces, 0);
 }
 
+/* lldb 21 and later, as its packets are known: it asks what is supported twice, selects the thread
+ * that is to run, and goes back by gdb's packets. */
+static void it_goes_back(void **state)
+{
+    static const char question[] = "qSupported:xmlRegisters=i386,arm,mips,arc;multiprocess+;"
+                                   "fork-events+;vfork-events+;swbreak+;hwbreak+";
+    struct setup *setup = *state;
+    struct client *client = &setup->client;
+
+    gdbstub_reset(client->stub);
+    assert_reply(client, "QStartNoAckMode", "OK");
+    for (int i = 0; i < 2; i++) {
+        assert_non_null(strstr(client_ask(client, question), "ReverseStep+"));
+        assert_non_null(strstr(client->reply, "ReverseContinue+"));
+        assert_reply(client, "QThreadSuffixSupported", "OK");
+        assert_reply(client, "QListThreadsInStopReply", "OK");
+        assert_reply(client, "QEnableErrorStrings", "OK");
+    }
+    setup->fake.stop = (struct gdbstub_stop){.kind = GDBSTUB_STOP_STEP, .thread = 2};
+    assert_reply(client, "Hc2", "OK");
+    assert_reply(client, "bs",
+                 "T050:8182838485868788;1:898a8b8c8d8e8f90;thread:p1.2;threads:p1.1,p1.2;");
+    assert_int_equal(setup->fake.request.direction, GDBSTUB_REVERSE);
+    assert_int_equal(setup->fake.request.action, GDBSTUB_STEP);
+    assert_int_equal(setup->fake.request.thread, 2);
+    setup->fake.stop = (struct gdbstub_stop){.kind = GDBSTUB_STOP_SWBREAK, .thread = 2};
+    setup->fake.runs = 0;
+    assert_reply(client, "Hc-1", "OK");
+    assert_reply(client, "bc",
+                 "T050:8182838485868788;1:898a8b8c8d8e8f90;thread:p1.2;threads:p1.1,p1.2;"
+                 "swbreak:;");
+    assert_int_equal(setup->fake.request.action, GDBSTUB_CONTINUE);
+    setup->fake.stop = (struct gdbstub_stop){.kind = GDBSTUB_STOP_HISTORY_BEGIN, .thread = 2};
+    setup->fake.runs = 0;
+    assert_reply(client, "bc",
+                 "T050:8182838485868788;1:898a8b8c8d8e8f90;thread:p1.2;threads:p1.1,p1.2;"
+                 "replaylog:begin;");
+}
+
+static void it_is_told_that_the_target_was_killed(void **state)
+{
+    struct setup *setup = *state;
+
+    assert_reply(&setup->client, "k", "X09;process:1");
+    assert_int_equal(gdbstub_state(setup->client.stub), GDBSTUB_KILLED);
+}
+
 /* The next client may be gdb. */
 static void nothing_of_it_outlives_the_client(void **state)
 {
@@ -161,6 +208,7 @@ int main(void)
         TEST(all_threads_come_in_one_reply),     TEST(packets_name_their_thread),
         TEST(errors_are_words_in_hex),           TEST(a_register_that_is_not_known_is_an_error),
         TEST(memory_is_described_as_it_is_now),  TEST(a_stop_is_one_packet),
+        TEST(it_goes_back),                      TEST(it_is_told_that_the_target_was_killed),
         TEST(nothing_of_it_outlives_the_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
