@@ -83,4 +83,6 @@ def in_common_words(text):
         r"Reached end of recorded history; stopping\.\n(Following forward execution will be added to history|"
         r"Backward execution from here not possible)\.", "No more reverse-execution history.", text,
     )  # fmt: skip
+    text = re.sub(r"Error in testing condition for breakpoint \d+:", "Error in testing breakpoint condition:", text)
+    text = text.replace("remote failure reply 'E.", "remote failure reply '")
     return re.sub(r"^Protocol error with Rcmd: (.*)\.$", r"\1", text, flags=re.M)
