@@ -15,9 +15,12 @@
 
 /* A host loop for one client at a time, over standard input and output or a Unix socket. */
 
+#define SLOW_MS 10
+
 struct connection {
     int in;
     int out;
+    int rest_ms; /* between slices of a run */
 };
 
 static int send_all(void *ctx, const void *bytes, size_t size)
@@ -46,7 +49,7 @@ static int serve(struct gdbstub *stub, const struct connection *connection)
     while (ret == 0 && gdbstub_state(stub) != GDBSTUB_KILLED) {
         struct pollfd fd = {.fd = connection->in, .events = POLLIN};
         char bytes[4096];
-        int ready = poll(&fd, 1, gdbstub_state(stub) == GDBSTUB_RUNNING ? 0 : forever);
+        int ready = poll(&fd, 1, gdbstub_state(stub) == GDBSTUB_RUNNING ? connection->rest_ms : forever);
 
         if (ready < 0 && errno != EINTR)
             break;
@@ -97,7 +100,7 @@ static int serve_socket(struct gdbstub *stub, struct connection *connection, con
             continue;
         if (client < 0)
             break;
-        *connection = (struct connection){client, client};
+        connection->in = connection->out = client;
         serve(stub, connection);
         close(client);
     }
@@ -107,16 +110,18 @@ static int serve_socket(struct gdbstub *stub, struct connection *connection, con
 
 int main(int argc, char **argv)
 {
-    struct connection connection = {STDIN_FILENO, STDOUT_FILENO};
+    struct connection connection = {STDIN_FILENO, STDOUT_FILENO, 0};
     struct gdbstub_config config = {.output = send_all, .output_ctx = &connection};
     struct target *target = NULL;
     struct gdbstub *stub = NULL;
+    bool slow = argc == 3 && strcmp(argv[2], "--slow") == 0;
     int status = 1;
 
-    if (argc != 2 || argv[1][0] == '\0' || strcmp(argv[1], "--help") == 0) {
+    if (argc != 2 + slow || argv[1][0] == '\0' || strcmp(argv[1], "--help") == 0) {
         fprintf(stderr,
-                "Usage: %s --stdio | PATH-OF-A-NEW-SOCKET\n"
-                "In gdb: target remote | %s --stdio\n",
+                "Usage: %s --stdio | PATH-OF-A-NEW-SOCKET [--slow]\n"
+                "In gdb: target remote | %s --stdio\n"
+                "--slow: a hundred instructions a second, so that a run can be interrupted\n",
                 argv[0], argv[0]);
         return 2;
     }
@@ -124,6 +129,10 @@ int main(int argc, char **argv)
     target = malloc(sizeof(*target));
     if (target) {
         target_init(target, &config);
+        if (slow) {
+            target->steps_per_slice = 1;
+            connection.rest_ms = SLOW_MS;
+        }
         if (gdbstub_create(&config, &stub) == 0)
             status = strcmp(argv[1], "--stdio") == 0 ? serve(stub, &connection)
                                                      : serve_socket(stub, &connection, argv[1]);

@@ -173,9 +173,11 @@ static int advance(struct target *target, struct gdbstub_stop *stop)
 
 static int target_run(void *ctx, struct gdbstub_console *console, struct gdbstub_stop *stop)
 {
-    ((struct target *)ctx)->console = console;
-    for (int i = 0; i < STEPS_PER_SLICE; i++) {
-        if (advance(ctx, stop) != 0)
+    struct target *target = ctx;
+
+    target->console = console;
+    for (unsigned i = 0; i < target->steps_per_slice; i++) {
+        if (advance(target, stop) != 0)
             return 1;
     }
     return 0;
@@ -301,6 +303,7 @@ void target_init(struct target *target, struct gdbstub_config *config)
 {
     machine_init(&target->machine);
     target->breakpoint_count = 0;
+    target->steps_per_slice = STEPS_PER_SLICE;
     config->ops = &ops;
     config->ctx = target;
     config->description = &description;

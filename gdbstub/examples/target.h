@@ -20,6 +20,7 @@ struct target {
     size_t breakpoint_count;
     struct gdbstub_resume request;
     bool moved;                      /**< since the request */
+    unsigned steps_per_slice;        /**< how far one call of `run` goes at most */
     struct gdbstub_console *console; /**< during `run` */
 };
 
