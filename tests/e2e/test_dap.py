@@ -18,8 +18,9 @@ from support import BASE, XENREWIND, make_recording
 
 GDB = os.environ.get("GDB", "gdb")
 SCRIPT = os.path.join(os.path.dirname(XENREWIND), "xenrewind-gdb.py")
-CPUID, OUT, VMCALL, HLT = (BASE + offset for offset in (0x100, 0x200, 0x600, 0x700))
+CPUID, VMCALL, HLT = (BASE + offset for offset in (0x100, 0x600, 0x700))
 DATA = BASE + 0x1000
+SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../gdbstub/tests/program.S"))
 SECONDS = 60
 
 
@@ -97,6 +98,7 @@ class Adapter:
             self.process.wait(SECONDS)
         finally:
             self.process.kill()
+            self.process.stdout.close()
 
 
 class Sessions(unittest.TestCase):
@@ -196,23 +198,60 @@ class Sessions(unittest.TestCase):
             self.assertEqual(adapter.ask("evaluate", expression="$exit_id", context="watch")["result"], "60000")
         self.assertLess(min(times), 0.2, times)
 
+    def example(self, folder):
+        """libgdbstub's example, which has source lines: a recording here has none."""
+        program = os.path.join(folder, "program.elf")
+        done = subprocess.run(
+            [os.environ["CC"], "-nostdlib", "-static", "-Wl,-Ttext=0x1000,-e,main,--build-id=none", "-o", program, SOURCE],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            self.skipTest(f"the program cannot be assembled: {done.stderr}")
+        adapter = self.attach(f"| exec {os.environ['MACHINE']} --stdio", program=program)
+        self.assertEqual(adapter.event("stopped")["reason"], "attach")
+        return adapter
+
+    def frame(self, adapter):
+        frame = adapter.ask("stackTrace", threadId=1)["stackFrames"][0]
+        return frame["name"], frame["line"]
+
     def test_back_by_source_line(self):
-        """Where there are lines, a step back is one of them, over calls. On libgdbstub's example: a recording has none."""
         with tempfile.TemporaryDirectory() as folder:
-            program = os.path.join(folder, "program.elf")
-            source = os.path.join(os.path.dirname(__file__), "../../gdbstub/tests/program.S")
-            subprocess.run([os.environ["CC"], "-nostdlib", "-static", "-Wl,-Ttext=0x1000,-e,main,--build-id=none", "-o",
-                            program, source], check=True, stderr=subprocess.DEVNULL)  # fmt: skip
-            adapter = self.attach(f"| exec {os.environ['MACHINE']} --stdio", program=program)
-            self.assertEqual(adapter.event("stopped")["reason"], "attach")
-            line = lambda: adapter.ask("stackTrace", threadId=1)["stackFrames"][0]["line"]
-            lines = [line()]
+            adapter = self.example(folder)
+            lines = [self.frame(adapter)[1]]
             for command in ("next", "next", "stepBack", "stepBack"):
                 adapter.ask(command, threadId=1)
                 self.assertEqual(adapter.event("stopped")["reason"], "step")
-                lines.append(line())
+                lines.append(self.frame(adapter)[1])
         self.assertEqual(lines, [lines[0], lines[1], lines[2], lines[1], lines[0]])
         self.assertEqual(len(set(lines)), 3)
+
+    def test_breakpoints_by_function_and_line(self):
+        with tempfile.TemporaryDirectory() as folder:
+            adapter = self.example(folder)
+            made = adapter.ask("setFunctionBreakpoints", breakpoints=[{"name": "leaf"}])["breakpoints"]
+            self.assertTrue(made[0]["verified"])
+            adapter.ask("continue", threadId=1)
+            self.assertEqual(adapter.event("stopped")["reason"], "breakpoint")
+            name, line = self.frame(adapter)
+            self.assertEqual(name, "leaf")
+            adapter.ask("stepIn", threadId=1)  # over its first line, or out of it
+            adapter.event("stopped")
+            adapter.ask("setFunctionBreakpoints", breakpoints=[])
+            wanted = {"line": line, "condition": "$rax > 0"}
+            made = adapter.ask("setBreakpoints", source={"path": os.path.basename(SOURCE)}, breakpoints=[wanted])
+            self.assertTrue(made["breakpoints"][0]["verified"])
+            adapter.ask("reverseContinue", threadId=1)
+            self.assertEqual(adapter.event("stopped")["reason"], "breakpoint")
+            self.assertEqual(self.frame(adapter), ("leaf", line))
+            hover = adapter.ask("evaluate", expression="$rdx", context="hover", frameId=0)
+            self.assertGreater(int(hover["result"]), 0)
+
+    def test_nothing_can_be_changed(self):
+        adapter = self.recording()
+        answer = adapter.response(adapter.send("setExpression", expression="$rax", value="5"))
+        self.assertIn("a recording cannot be changed", answer["message"])
+        self.assertEqual(adapter.ask("evaluate", expression="$rax", context="watch")["result"], "1")
 
 
 if __name__ == "__main__":
