@@ -31,6 +31,10 @@ int xrw_cli_fail(const struct xrw_error *err);
 /* Say that the subcommand was called wrongly, and how to learn more.  Returns XRW_CLI_USAGE. */
 int xrw_cli_usage(const char *command, const char *format, ...) XRW_PRINTF(2, 3);
 
+/* Take the options of a subcommand that has --json and --help alone.  True: go on, with *json set
+ * and optind at the first operand; false: end with *exit_code. */
+bool xrw_cli_json_option(int argc, char **argv, const char *usage_text, bool *json, int *exit_code);
+
 /* The one operand of a subcommand, its file, after getopt has taken the options; NULL, having said
  * so, if there is none or more than one. */
 const char *xrw_cli_file(const char *command, int argc, char **argv, int optind_now);

@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,24 @@ int xrw_cli_usage(const char *command, const char *format, ...)
     va_end(args);
     (void)fprintf(stderr, "\nTry `xenrewind %s --help'.\n", command);
     return XRW_CLI_USAGE;
+}
+
+bool xrw_cli_json_option(int argc, char **argv, const char *usage_text, bool *json, int *exit_code)
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+    int option;
+
+    *json = false;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) == 'j')
+        *json = true;
+    if (option == 'h') {
+        (void)puts(usage_text);
+        *exit_code = xrw_cli_finish();
+    } else if (option != -1) {
+        *exit_code = XRW_CLI_USAGE;
+    }
+    return option == -1;
 }
 
 const char *xrw_cli_file(const char *command, int argc, char **argv, int optind_now)

@@ -82,25 +82,13 @@ static int compare(const char *path, const uint64_t run[2], bool json, struct xr
 
 int xrw_cli_diff(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
     struct xrw_error err = {""};
     uint64_t run[2];
-    bool json = false;
-    int option;
+    bool json;
+    int ret;
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        switch (option) {
-        case 'j':
-            json = true;
-            break;
-        case 'h':
-            (void)puts(usage_text);
-            return xrw_cli_finish();
-        default:
-            return XRW_CLI_USAGE;
-        }
-    }
+    if (!xrw_cli_json_option(argc, argv, usage_text, &json, &ret))
+        return ret;
     if (argc - optind != 3)
         return xrw_cli_usage("diff", "it takes a recording and two runs of it");
     for (int i = 0; i < 2; i++)

@@ -126,25 +126,13 @@ static int print(const char *path, bool json, struct xrw_error *err)
 
 int xrw_cli_info(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
     struct xrw_error err = {""};
-    bool json = false;
+    bool json;
     const char *path;
-    int option;
+    int ret;
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        switch (option) {
-        case 'j':
-            json = true;
-            break;
-        case 'h':
-            (void)puts(usage_text);
-            return xrw_cli_finish();
-        default:
-            return XRW_CLI_USAGE;
-        }
-    }
+    if (!xrw_cli_json_option(argc, argv, usage_text, &json, &ret))
+        return ret;
     path = xrw_cli_file("info", argc, argv, optind);
     if (!path)
         return XRW_CLI_USAGE;
