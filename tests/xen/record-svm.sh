@@ -3,6 +3,8 @@
 set -eu
 . ./dom0-lib.sh
 
+keeps-vectors || { echo "FAIL: this processor loses vector registers"; exit 1; }
+
 tour=$(xrw-guest create /guest/tour)
 said 'ok       processor .*AMD, SVM' xenrewind doctor --parent "$tour"
 for part in 'VM forks' 'VM-exit event' 'pause mode' 'forking it' events; do

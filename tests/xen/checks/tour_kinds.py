@@ -83,7 +83,7 @@ SVM = {
     "MONITOR": (1, r"MONITOR address 0x.*" + UNDONE, r".+"),
     "MSR": (14, r"RDMSR 0x1b \(IA32_APIC_BASE\) -> 0xfee00900", r"(RDMSR 0x.* -> .*|WRMSR 0x.* = 0x.*)"),
     "MWAIT": (1, r"MWAIT hint 0x0" + UNDONE, r".+"),
-    "NPF": (48, r"NPF fetch gpa 0x10f000 not present", r"NPF (read|write|fetch) gpa 0x.* (not )?present.*"),
+    "NPF": (50, r"NPF fetch gpa 0x10f000 not present", r"NPF (read|write|fetch) gpa 0x.* (not )?present.*"),
     "RDTSC": (1, r"-> 0x[0-9a-f]+", r".+"),
     "RDTSCP": (1, r"-> 0x[0-9a-f]+ aux 0x0", r".+"),
     "SKINIT": (1, NOTHING, NOTHING),
