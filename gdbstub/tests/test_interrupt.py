@@ -120,7 +120,8 @@ def with_lldb(path, _last, address):
         for _ in range(TIMES):
             client.interrupt()
         client.close()
-        found = re.findall(r"(\d+\.\d+).*sent packet: \\x03\n(\d+\.\d+) <.*read packet: \$T02", log.read())
+        # Other lines, such as those of a second thread, may stand between the two.
+        found = re.findall(r"(\d+\.\d+).*sent packet: \\x03\n(?:.*\n)*?(\d+\.\d+) <.*read packet: \$T02", log.read())
     if len(found) != TIMES:
         sys.exit(f"lldb was answered {len(found)} times, not {TIMES}")
     return {"continue": [float(end) - float(begun) for begun, end in found]}
