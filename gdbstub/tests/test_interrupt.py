@@ -120,11 +120,15 @@ def with_lldb(path, _last, address):
         for _ in range(TIMES):
             client.interrupt()
         client.close()
-        # Other lines, such as those of a second thread, may stand between the two.
-        found = re.findall(r"(\d+\.\d+).*sent packet: \\x03\n(?:.*\n)*?(\d+\.\d+) <.*read packet: \$T02", log.read())
-    if len(found) != TIMES:
-        sys.exit(f"lldb was answered {len(found)} times, not {TIMES}")
-    return {"continue": [float(end) - float(begun) for begun, end in found]}
+        runs = log.read().split("send packet: $vCont;c")[1:]
+    # The answer may be logged first: lldb reads in another thread, and logs after it has sent.
+    moments = [
+        [re.search(rf"^(\d+\.\d+) .*{packet}", run, re.MULTILINE) for packet in (r"sent packet: \\x03", r"read packet: \$T02")]
+        for run in runs
+    ]
+    if len(runs) != TIMES or not all(begun and end for begun, end in moments):
+        sys.exit(f"lldb was not answered {TIMES} times in {len(runs)} runs")
+    return {"continue": [float(end[1]) - float(begun[1]) for begun, end in moments]}
 
 
 def main(client, last, address, *command):
