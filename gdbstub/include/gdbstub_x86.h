@@ -15,7 +15,7 @@
  * Source: GDB manual, "i386 Features" and "Predefined Target Types".
  */
 
-#include "gdbstub.h"
+#include "gdbstub_description.h"
 
 #define GDBSTUB_X86_FEATURE_CORE "org.gnu.gdb.i386.core"
 #define GDBSTUB_X86_FEATURE_SSE "org.gnu.gdb.i386.sse"

@@ -40,7 +40,7 @@ quietly "$cmake" --install "$work/build" --prefix "$work/first"
 mv "$work/first" "$work/prefix"
 
 (cd "$work/prefix" && find . -type f | sort) >"$work/installed"
-for file in include/gdbstub.h include/gdbstub_x86.h share/man/man3/gdbstub.3 \
+for file in include/gdbstub.h include/gdbstub_description.h include/gdbstub_x86.h share/man/man3/gdbstub.3 \
     gdbstub.pc libgdbstub.a gdbstubTargets.cmake gdbstubConfig.cmake gdbstubConfigVersion.cmake; do
     grep -q "/$file\$" "$work/installed" || fail "$file was not installed"
 done
@@ -72,7 +72,7 @@ says_the_answer "$work/by-pc" pkg-config
 # Each header stands alone; in C++ where the compiler has that.
 languages=c
 echo | "$cc" -x c++ -fsyntax-only - 2>/dev/null && languages="c c++"
-for header in gdbstub.h gdbstub_x86.h; do
+for header in gdbstub.h gdbstub_description.h gdbstub_x86.h; do
     for language in $languages; do
         echo "#include <$header>" >"$work/alone.c"
         # shellcheck disable=SC2086
