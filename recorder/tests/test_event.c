@@ -1,123 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Requests made by hand, byte by byte, from the documented layout. */
+/* The event of an exit: which fields are known, registers, and what is not our event. */
 #include "support.h"
 
-#include "vmexit_abi.h"
+#include "event_requests.h"
 #include "xen.h"
-#include "xrw/svm.h"
 #include "xrw/vmx.h"
 
 #include <errno.h>
 
-#define REASON_VMEXIT 15u
-#define PAUSED 1u
-#define VALID (UINT32_C(1) << 31)
-#define HAS_ERROR (UINT32_C(1) << 11)
-#define TYPE(n) ((uint32_t)(n) << 8)
-#define VENDOR_OFFSET (XRW_REQUEST_UNION_OFFSET + offsetof(struct xrw_vmexit, vendor))
-/* In struct vm_event_regs_x86. */
-#define DR6_OFFSET 136
-#define DR7_OFFSET 144
-#define RIP_OFFSET 152
-
-struct request {
-    uint8_t bytes[XRW_REQUEST_SIZE_PATCHED];
-};
-
-static void put(struct request *r, size_t offset, size_t bytes, uint64_t value)
-{
-    memcpy(r->bytes + offset, &value, bytes);
-}
-
-static void put_head(struct request *r, uint32_t version, uint32_t flags, uint32_t reason,
-                     uint32_t vcpu)
-{
-    put(r, 0, 4, version);
-    put(r, 4, 4, flags);
-    put(r, 8, 4, reason);
-    put(r, 12, 4, vcpu);
-}
-
-/* A patched request; each field of the exit has another value. */
-static struct request patched(uint64_t reason, uint64_t qualification)
-{
-    struct request r = {{0}};
-    struct xrw_vmexit_vmx vmx = {
-        .reason = reason,
-        .qualification = qualification,
-        .guest_physical = 0x1111222233334444,
-        .guest_linear = 0x5555666677778888,
-        .instruction_length = 0x0d,
-        .instruction_info = 0x0e0e0e0e,
-        .interruptibility = 0x0f,
-        .held = 1,
-        .tsc = 0x1010101010101010,
-        .entry_tsc = 0x2020202020202020,
-        .entry_offset = 0x3030303030303030,
-        .entries = 0x4040404040404040,
-    };
-
-    put_head(&r, XRW_VM_EVENT_VERSION_PATCHED, PAUSED, REASON_VMEXIT, 0);
-    memcpy(r.bytes + XRW_REQUEST_UNION_OFFSET, &vmx, sizeof vmx);
-    put(&r, VENDOR_OFFSET, 4, XRW_VMEXIT_VENDOR_VMX);
-    return r;
-}
-
-/* The same of SVM. */
-static struct request patched_svm(uint64_t exitcode, uint64_t exitinfo1, uint64_t exitinfo2)
-{
-    struct request r = {{0}};
-    struct xrw_vmexit_svm svm = {
-        .exitcode = exitcode,
-        .exitinfo1 = exitinfo1,
-        .exitinfo2 = exitinfo2,
-        .nrip = 0x1003,
-        .interrupt_state = 1,
-        .held = 1,
-        .tsc = 0x1010101010101010,
-        .entry_tsc = 0x2020202020202020,
-        .entry_offset = 0x3030303030303030,
-        .entries = 0x4040404040404040,
-    };
-
-    put_head(&r, XRW_VM_EVENT_VERSION_PATCHED, PAUSED, REASON_VMEXIT, 0);
-    memcpy(r.bytes + XRW_REQUEST_UNION_OFFSET, &svm, sizeof svm);
-    put(&r, VENDOR_OFFSET, 4, XRW_VMEXIT_VENDOR_SVM);
-    put(&r, XRW_REQUEST_REGS_OFFSET_PATCHED + RIP_OFFSET, 8, 0x1000);
-    return r;
-}
-
-#define SET_VMX(r, member, value)                                                                  \
-    put(r, XRW_REQUEST_UNION_OFFSET + offsetof(struct xrw_vmexit_vmx, member),                     \
-        sizeof(((struct xrw_vmexit_vmx *)0)->member), value)
-
-static struct xrw_exit decode(const struct request *r)
-{
-    struct xrw_exit exit;
-    struct xrw_error err = {""};
-    bool held = false;
-
-    if (xen_event_decode(r->bytes, sizeof r->bytes, &exit, &held, &err) != 1)
-        fail_msg("%s", err.text);
-    assert_true(held);
-    return exit;
-}
-
 /* ---- which fields are known ------------------------------------------ */
-
-#define BIT(field) (UINT32_C(1) << XRW_EXIT_##field)
-#define ALWAYS                                                                                     \
-    (BIT(tsc) | BIT(reason) | BIT(interruptibility) | BIT(entry_intr_info) | BIT(entry_tsc) |      \
-     BIT(entry_tsc_offset) | BIT(entries))
-
-static uint32_t known_fields(const struct xrw_exit *exit)
-{
-    uint32_t known = 0;
-
-    for (int i = 0; i < XRW_EXIT_FIELD_COUNT; i++)
-        known |= (uint32_t)exit->field_known[i] << i;
-    return known;
-}
 
 static const struct {
     uint64_t reason, qualification;
@@ -372,125 +263,6 @@ static void test_segments(void **state)
         }
 }
 
-/* ---- SVM --------------------------------------------------------------- */
-
-#define SVM(code) ((code) - (uint64_t)XRW_SVM_REASON)
-
-static void test_fields_of_svm(void **state)
-{
-    static const struct {
-        uint64_t exitcode;
-        unsigned reason;
-        uint32_t beside; /* known beside those of every exit */
-    } cases[] = {
-        {SVM(XRW_SVM_CPUID), XRW_SVM_CPUID, BIT(insn_len)},
-        {SVM(XRW_SVM_VMMCALL), XRW_SVM_VMMCALL, BIT(insn_len)},
-        {SVM(XRW_SVM_RDPRU), XRW_SVM_RDPRU, BIT(insn_len)},
-        {SVM(XRW_SVM_MSR), XRW_SVM_MSR, BIT(insn_len) | BIT(qualification)},
-        {SVM(XRW_SVM_CR_READ), XRW_SVM_CR_READ, BIT(insn_len) | BIT(qualification)},
-        {SVM(XRW_SVM_DR_WRITE) + 15, XRW_SVM_DR_WRITE + 15, BIT(insn_len) | BIT(qualification)},
-        {SVM(XRW_SVM_CR0_SEL_WRITE), XRW_SVM_CR0_SEL_WRITE, BIT(insn_len) | BIT(qualification)},
-        {SVM(XRW_SVM_IOIO), XRW_SVM_IOIO, BIT(insn_len) | BIT(qualification)},
-        {SVM(XRW_SVM_TASK_SWITCH), XRW_SVM_TASK_SWITCH, BIT(qualification)},
-        {SVM(XRW_SVM_NPF), XRW_SVM_NPF, BIT(qualification) | BIT(gpa)},
-        {SVM(XRW_SVM_EXCEPTION_PF), XRW_SVM_EXCEPTION_PF, BIT(qualification) | BIT(gla)},
-        {SVM(XRW_SVM_EXCEPTION) + 17, XRW_SVM_EXCEPTION + 17, BIT(qualification)},
-        {SVM(XRW_SVM_EXCEPTION) + 3, XRW_SVM_EXCEPTION + 3, BIT(insn_len)},
-        {SVM(XRW_SVM_EXCEPTION_DB), XRW_SVM_EXCEPTION_DB, 0},
-        {SVM(XRW_SVM_INTR), XRW_SVM_INTR, 0},
-        {SVM(XRW_SVM_VINTR), XRW_SVM_VINTR, 0},
-        {SVM(XRW_SVM_SHUTDOWN), XRW_SVM_SHUTDOWN, 0},
-        {UINT64_MAX, XRW_SVM_INVALID, 0},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct request r = patched_svm(cases[i].exitcode, 0x55, 0x1004);
-        struct xrw_exit exit = decode(&r);
-        bool io = cases[i].reason == XRW_SVM_IOIO;
-
-        assert_int_equal(exit.field[XRW_EXIT_reason], cases[i].reason);
-        assert_int_equal(known_fields(&exit), ALWAYS | cases[i].beside);
-        if (cases[i].beside & BIT(qualification))
-            assert_int_equal(exit.field[XRW_EXIT_qualification], 0x55);
-        if (cases[i].beside & BIT(gpa))
-            assert_int_equal(exit.field[XRW_EXIT_gpa], 0x1004);
-        if (cases[i].beside & BIT(gla))
-            assert_int_equal(exit.field[XRW_EXIT_gla], 0x1004);
-        if (cases[i].beside & BIT(insn_len))
-            assert_int_equal(exit.field[XRW_EXIT_insn_len], io ? 4 : 3);
-        assert_int_equal(exit.field[XRW_EXIT_interruptibility], 1);
-        assert_true(exit.field[XRW_EXIT_entries] == 0x4040404040404040);
-        assert_true(exit.field[XRW_EXIT_entry_tsc_offset] == 0x3030303030303030);
-    }
-}
-
-#define SET_SVM(r, member, value)                                                                  \
-    put(r, XRW_REQUEST_UNION_OFFSET + offsetof(struct xrw_vmexit_svm, member),                     \
-        sizeof(((struct xrw_vmexit_svm *)0)->member), value)
-
-static void test_events_of_svm(void **state)
-{
-    struct request r = patched_svm(SVM(XRW_SVM_NPF), 6, 0x5000);
-    struct xrw_exit exit;
-
-    (void)state;
-    SET_SVM(&r, exitintinfo, UINT64_C(2) << 32 | VALID | HAS_ERROR | TYPE(3) | 14);
-    SET_SVM(&r, entry_eventinj, UINT64_C(9) << 32 | VALID | TYPE(0) | 0x50);
-    exit = decode(&r);
-    assert_true(exit.field[XRW_EXIT_idt_info] == (VALID | HAS_ERROR | TYPE(3) | 14));
-    assert_int_equal(exit.field[XRW_EXIT_idt_error], 2);
-    assert_true(exit.field[XRW_EXIT_entry_intr_info] == (VALID | 0x50));
-    assert_false(exit.field_known[XRW_EXIT_entry_error]);
-    SET_SVM(&r, exitintinfo, UINT64_C(2) << 32 | HAS_ERROR | TYPE(3) | 14);
-    exit = decode(&r);
-    assert_false(exit.field_known[XRW_EXIT_idt_info]);
-    assert_false(exit.field_known[XRW_EXIT_idt_error]);
-}
-
-/* The event of SVM has these right. */
-static void test_debug_registers_of_svm(void **state)
-{
-    struct request r = patched_svm(SVM(XRW_SVM_CPUID), 0, 0);
-    struct xrw_exit exit;
-
-    (void)state;
-    put(&r, XRW_REQUEST_REGS_OFFSET_PATCHED + DR6_OFFSET, 8, 0xffff0ff1);
-    put(&r, XRW_REQUEST_REGS_OFFSET_PATCHED + DR7_OFFSET, 8, 0x401);
-    exit = decode(&r);
-    assert_true(exit.before.known[XRW_REG_dr6] && exit.before.known[XRW_REG_dr7]);
-    assert_int_equal(exit.before.value[XRW_REG_dr6], 0xffff0ff1);
-    assert_int_equal(exit.before.value[XRW_REG_dr7], 0x401);
-    r = patched(XRW_VMX_CPUID, 0);
-    exit = decode(&r);
-    assert_false(exit.before.known[XRW_REG_dr6] || exit.before.known[XRW_REG_dr7]);
-}
-
-/* nRIP elsewhere than behind the instruction is none. */
-static void test_length_of_svm(void **state)
-{
-    static const uint64_t wrong[] = {0, 0x1000, 0xfff, 0x1010, UINT64_MAX};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        struct request r = patched_svm(SVM(XRW_SVM_CPUID), 0, 0);
-
-        SET_SVM(&r, nrip, wrong[i]);
-        assert_false(decode(&r).field_known[XRW_EXIT_insn_len]);
-    }
-}
-
-/* Both say something of a task switch. */
-static void test_task_switch_of_svm(void **state)
-{
-    struct request r =
-        patched_svm(SVM(XRW_SVM_TASK_SWITCH), 0x777700000038, XRW_SVM_TASK_IRET | 0x1234);
-    struct xrw_exit exit = decode(&r);
-
-    (void)state;
-    assert_true(exit.field[XRW_EXIT_qualification] == (XRW_SVM_TASK_IRET | 0x38));
-}
-
 static void test_unknown_vendor(void **state)
 {
     static const uint32_t vendors[] = {0, 3, 0x01000000, UINT32_MAX};
@@ -619,11 +391,6 @@ int main(void)
         cmocka_unit_test(test_every_field),
         cmocka_unit_test(test_registers_patched),
         cmocka_unit_test(test_segments),
-        cmocka_unit_test(test_fields_of_svm),
-        cmocka_unit_test(test_events_of_svm),
-        cmocka_unit_test(test_debug_registers_of_svm),
-        cmocka_unit_test(test_length_of_svm),
-        cmocka_unit_test(test_task_switch_of_svm),
         cmocka_unit_test(test_unknown_vendor),
         cmocka_unit_test(test_stock),
         cmocka_unit_test(test_held),
