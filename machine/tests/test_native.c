@@ -77,63 +77,64 @@ static int teardown(void **state)
     return 0;
 }
 
+static const char *const denied[] = {
+    "50",           /* push rax */
+    "5c",           /* pop rsp */
+    "ff33",         /* push [rbx] */
+    "c3",           /* ret */
+    "e800000000",   /* call */
+    "ffe0",         /* jmp rax */
+    "7400",         /* jz */
+    "8d03",         /* lea */
+    "0f05",         /* syscall */
+    "0f34",         /* sysenter */
+    "cd80",         /* int 80 */
+    "cc",           /* int3 */
+    "f4",           /* hlt */
+    "fa",           /* cli */
+    "fd",           /* std */
+    "9d",           /* popf */
+    "9c",           /* pushf */
+    "0fa2",         /* cpuid */
+    "0f31",         /* rdtsc */
+    "0f01f9",       /* rdtscp */
+    "0fc7f0",       /* rdrand */
+    "0f30",         /* wrmsr */
+    "0f20c0",       /* mov rax, cr0 */
+    "0f23c0",       /* mov dr0, rax */
+    "8ed8",         /* mov ds, ax */
+    "8cd8",         /* mov ax, ds */
+    "e4ff",         /* in al, ff */
+    "ee",           /* out dx, al */
+    "a4",           /* movsb */
+    "f3aa",         /* rep stosb */
+    "d7",           /* xlat */
+    "0f0103",       /* sgdt */
+    "0f00c0",       /* sldt */
+    "0f01d0",       /* xgetbv */
+    "0f01d1",       /* xsetbv */
+    "0fae03",       /* fxsave */
+    "0fae23",       /* xsave */
+    "0fae13",       /* ldmxcsr */
+    "0fae1b",       /* stmxcsr */
+    "660ff7c1",     /* maskmovdqu */
+    "0ff7c1",       /* maskmovq */
+    "f3480faec0",   /* rdfsbase */
+    "f3480faed8",   /* wrgsbase */
+    "0faef0",       /* mfence */
+    "c5f877",       /* vzeroupper */
+    "c5fc77",       /* vzeroall */
+    "c4e26990040a", /* vpgatherdd */
+    "0f01ee",       /* rdpkru */
+    "c7f800000000", /* xbegin */
+    "0f0b",         /* ud2 */
+    "c8000000",     /* enter */
+    "c9",           /* leave */
+    "0f0d0b",       /* prefetchw */
+};
+
 static void harmful_instructions_are_denied(void **state)
 {
-    static const char *const denied[] = {
-        "50",           /* push rax */
-        "5c",           /* pop rsp */
-        "ff33",         /* push [rbx] */
-        "c3",           /* ret */
-        "e800000000",   /* call */
-        "ffe0",         /* jmp rax */
-        "7400",         /* jz */
-        "8d03",         /* lea */
-        "0f05",         /* syscall */
-        "0f34",         /* sysenter */
-        "cd80",         /* int 80 */
-        "cc",           /* int3 */
-        "f4",           /* hlt */
-        "fa",           /* cli */
-        "fd",           /* std */
-        "9d",           /* popf */
-        "9c",           /* pushf */
-        "0fa2",         /* cpuid */
-        "0f31",         /* rdtsc */
-        "0f01f9",       /* rdtscp */
-        "0fc7f0",       /* rdrand */
-        "0f30",         /* wrmsr */
-        "0f20c0",       /* mov rax, cr0 */
-        "0f23c0",       /* mov dr0, rax */
-        "8ed8",         /* mov ds, ax */
-        "8cd8",         /* mov ax, ds */
-        "e4ff",         /* in al, ff */
-        "ee",           /* out dx, al */
-        "a4",           /* movsb */
-        "f3aa",         /* rep stosb */
-        "d7",           /* xlat */
-        "0f0103",       /* sgdt */
-        "0f00c0",       /* sldt */
-        "0f01d0",       /* xgetbv */
-        "0f01d1",       /* xsetbv */
-        "0fae03",       /* fxsave */
-        "0fae23",       /* xsave */
-        "0fae13",       /* ldmxcsr */
-        "0fae1b",       /* stmxcsr */
-        "660ff7c1",     /* maskmovdqu */
-        "0ff7c1",       /* maskmovq */
-        "f3480faec0",   /* rdfsbase */
-        "f3480faed8",   /* wrgsbase */
-        "0faef0",       /* mfence */
-        "c5f877",       /* vzeroupper */
-        "c5fc77",       /* vzeroall */
-        "c4e26990040a", /* vpgatherdd */
-        "0f01ee",       /* rdpkru */
-        "c7f800000000", /* xbegin */
-        "0f0b",         /* ud2 */
-        "c8000000",     /* enter */
-        "c9",           /* leave */
-        "0f0d0b",       /* prefetchw */
-    };
     const struct native_thunk *thunk = NULL;
     for (unsigned i = 0; i < sizeof(denied) / sizeof(denied[0]); i++)
         if (compile(*state, 64, denied[i], &thunk) != -ENOTSUP)

@@ -122,68 +122,69 @@ CASE(rdrand, f->fitness[1] = ((struct fitness){FITNESS_NO, "RDRAND visible", "hi
 CASE(apicv, f->fitness[3] = ((struct fitness){FITNESS_UNKNOWN, "APICv not known", "off"}))
 
 /* The last check of that id has the state. */
+static const struct {
+    void (*happens)(struct doctor_facts *f);
+    const char *id;
+    enum xrw_check_state state, verdict;
+    const char *advice; /* part of it */
+} troubles[] = {
+    {old_xen, "xen", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "4.17"},
+    {other_interface, "control", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "libxen-dev"},
+    {not_privileged, "control", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "dom0"},
+    {no_answer, "control", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},
+    {no_answer, "dom0", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, ""},
+    {pvh_dom0, "dom0", XRW_CHECK_NOTE, XRW_CHECK_OK, "dom0=pvh"},
+    {amd, "processor", XRW_CHECK_OK, XRW_CHECK_OK, ""},
+    {amd, "event", XRW_CHECK_OK, XRW_CHECK_OK, ""},
+    {amd_stock, "processor", XRW_CHECK_OK, XRW_CHECK_MISSING, ""},
+    {amd_stock, "event", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "xen-patch"},
+    {amd_no_svm, "processor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "SVM"},
+    {another_vendor, "processor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "AMD"},
+    {no_vmx, "processor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "VT-x"},
+    {amd_stock, "modes", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "xen-patch"},
+    {no_hap, "hap", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "hap=1"},
+    {no_machine, "processor", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},
+    {no_machine, "hap", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},
+    {no_machine, "memory", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},
+    {no_sharing, "forks", XRW_CHECK_MISSING, XRW_CHECK_OK, "CONFIG_MEM_SHARING"},
+    {sharing_refused, "forks", XRW_CHECK_UNKNOWN, XRW_CHECK_OK, "--parent"},
+    {fork_proves_it, "forks", XRW_CHECK_OK, XRW_CHECK_OK, ""},
+    {nobody_to_ask, "pause", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "--parent"},
+    {nobody_to_ask, "event", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "--parent"},
+    {asking_fails, "pause", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "--parent"},
+    {no_event, "event", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "4.17"},
+    {no_pause, "pause", XRW_CHECK_NOTE, XRW_CHECK_OK, "xen-patch"},
+    {no_pause, "modes", XRW_CHECK_OK, XRW_CHECK_OK, ""},
+    {nobody_to_ask, "modes", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "--parent"},
+    {no_event, "modes", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "4.17"},
+    {no_memory, "memory", XRW_CHECK_NOTE, XRW_CHECK_OK, "dom0_mem"},
+    {little_memory, "memory", XRW_CHECK_NOTE, XRW_CHECK_OK, "dom0_mem"},
+    {wrong_guest, "guest", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "do this"},
+    {wrong_guest, "fork", XRW_CHECK_UNKNOWN, XRW_CHECK_MISSING, ""},
+    {no_fork, "guest", XRW_CHECK_OK, XRW_CHECK_MISSING, ""},
+    {no_fork, "fork", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "do this"},
+    {no_fork, "monitor", XRW_CHECK_UNKNOWN, XRW_CHECK_MISSING, ""},
+    {no_ring, "fork", XRW_CHECK_OK, XRW_CHECK_MISSING, ""},
+    {no_ring, "monitor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "do this"},
+};
+
 static void test_each_trouble(void **state)
 {
-    static const struct {
-        void (*happens)(struct doctor_facts *f);
-        const char *id;
-        enum xrw_check_state state, verdict;
-        const char *advice; /* part of it */
-    } cases[] = {
-        {old_xen, "xen", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "4.17"},
-        {other_interface, "control", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "libxen-dev"},
-        {not_privileged, "control", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "dom0"},
-        {no_answer, "control", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},
-        {no_answer, "dom0", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, ""},
-        {pvh_dom0, "dom0", XRW_CHECK_NOTE, XRW_CHECK_OK, "dom0=pvh"},
-        {amd, "processor", XRW_CHECK_OK, XRW_CHECK_OK, ""},
-        {amd, "event", XRW_CHECK_OK, XRW_CHECK_OK, ""},
-        {amd_stock, "processor", XRW_CHECK_OK, XRW_CHECK_MISSING, ""},
-        {amd_stock, "event", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "xen-patch"},
-        {amd_no_svm, "processor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "SVM"},
-        {another_vendor, "processor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "AMD"},
-        {no_vmx, "processor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "VT-x"},
-        {amd_stock, "modes", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "xen-patch"},
-        {no_hap, "hap", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "hap=1"},
-        {no_machine, "processor", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},
-        {no_machine, "hap", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},
-        {no_machine, "memory", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},
-        {no_sharing, "forks", XRW_CHECK_MISSING, XRW_CHECK_OK, "CONFIG_MEM_SHARING"},
-        {sharing_refused, "forks", XRW_CHECK_UNKNOWN, XRW_CHECK_OK, "--parent"},
-        {fork_proves_it, "forks", XRW_CHECK_OK, XRW_CHECK_OK, ""},
-        {nobody_to_ask, "pause", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "--parent"},
-        {nobody_to_ask, "event", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "--parent"},
-        {asking_fails, "pause", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "--parent"},
-        {no_event, "event", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "4.17"},
-        {no_pause, "pause", XRW_CHECK_NOTE, XRW_CHECK_OK, "xen-patch"},
-        {no_pause, "modes", XRW_CHECK_OK, XRW_CHECK_OK, ""},
-        {nobody_to_ask, "modes", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "--parent"},
-        {no_event, "modes", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "4.17"},
-        {no_memory, "memory", XRW_CHECK_NOTE, XRW_CHECK_OK, "dom0_mem"},
-        {little_memory, "memory", XRW_CHECK_NOTE, XRW_CHECK_OK, "dom0_mem"},
-        {wrong_guest, "guest", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "do this"},
-        {wrong_guest, "fork", XRW_CHECK_UNKNOWN, XRW_CHECK_MISSING, ""},
-        {no_fork, "guest", XRW_CHECK_OK, XRW_CHECK_MISSING, ""},
-        {no_fork, "fork", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "do this"},
-        {no_fork, "monitor", XRW_CHECK_UNKNOWN, XRW_CHECK_MISSING, ""},
-        {no_ring, "fork", XRW_CHECK_OK, XRW_CHECK_MISSING, ""},
-        {no_ring, "monitor", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "do this"},
-    };
     struct xrw_doctor_report report;
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof troubles / sizeof *troubles; i++) {
         struct doctor_facts facts = good_guest();
         const struct xrw_check *check;
 
-        cases[i].happens(&facts);
+        troubles[i].happens(&facts);
         doctor_report(&facts, &report);
         assert_complete(&report);
-        check = check_of(&report, cases[i].id);
-        if (check->state != cases[i].state || report.verdict != cases[i].verdict)
+        check = check_of(&report, troubles[i].id);
+        if (check->state != troubles[i].state || report.verdict != troubles[i].verdict)
             fail_msg("case %zu, %s: state %d, verdict %d", i, check->id, check->state,
                      report.verdict);
-        assert_non_null(strstr(check->advice, cases[i].advice));
+        assert_non_null(strstr(check->advice, troubles[i].advice));
     }
 }
 
