@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #define BACKLOG 4
+#define PORT_DIGITS 5
 
 static int in_use(const char *where, struct xrw_error *err)
 {
@@ -25,13 +28,9 @@ static int in_use(const char *where, struct xrw_error *err)
 /* Whether a socket file is left over from a process that has gone. */
 static bool is_left_over(const struct sockaddr_un *address)
 {
-    struct stat st;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool left_over;
-    int fd;
 
-    if (lstat(address->sun_path, &st) || !S_ISSOCK(st.st_mode))
-        return false;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
     left_over =
@@ -43,12 +42,15 @@ static bool is_left_over(const struct sockaddr_un *address)
 static int listen_unix(const char *path, struct xrw_listener *listener, struct xrw_error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat st;
     int fd, ret = 0;
 
     if (!*path || strlen(path) >= sizeof address.sun_path)
         return xrw_error_set(err, -EINVAL, "the path of a Unix socket has 1 to %zu bytes",
                              sizeof address.sun_path - 1);
     memcpy(address.sun_path, path, strlen(path) + 1);
+    if (!lstat(path, &st) && !S_ISSOCK(st.st_mode))
+        return xrw_error_set(err, -EEXIST, "%.200s exists and is no socket", path);
     if (is_left_over(&address))
         (void)unlink(path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -71,7 +73,7 @@ static int listen_unix(const char *path, struct xrw_listener *listener, struct x
 
 struct tcp_name {
     char host[256];
-    char port[16];
+    char port[PORT_DIGITS + 1];
 };
 
 /* Take "HOST:PORT", "[IPv6]:PORT", ":PORT" or "PORT" apart; no host is loopback. */
@@ -85,8 +87,8 @@ static int split(const char *where, struct tcp_name *name, struct xrw_error *err
         host++;
         bytes -= 2;
     }
-    if (bytes >= sizeof name->host || !*port || strlen(port) >= sizeof name->port ||
-        strspn(port, "0123456789") != strlen(port))
+    if (bytes >= sizeof name->host || !*port || strlen(port) > PORT_DIGITS ||
+        strspn(port, "0123456789") != strlen(port) || strtoul(port, NULL, 10) > UINT16_MAX)
         return xrw_error_set(err, -EINVAL, "%.200s is not HOST:PORT, PORT or unix:PATH", where);
     (void)snprintf(name->host, sizeof name->host, "%.*s", (int)bytes, host);
     if (!bytes)

@@ -95,8 +95,10 @@ static void turn_away(const struct client *client)
     if (poll(&present, 1, 0))
         return;
     fd = accept(client->listener, NULL, NULL);
-    if (fd >= 0)
-        close(fd);
+    if (fd < 0)
+        return;
+    close(fd);
+    (void)fputs("xenrewind: turned a second client away: one at a time\n", stderr);
 }
 
 static enum served serve_client(struct client *client)

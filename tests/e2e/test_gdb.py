@@ -335,6 +335,15 @@ class Connections(Session):
                 break
         self.assertRegex(self.gdb(SHOW), r"(?i)closed|reset|disconnected")
         self.assertEqual(visited(first.communicate(timeout=30)[0]), [1])
+        self.server.__exit__()
+        self.assertIn("turned a second client away", self.server.errors)
+
+    def test_who_comes_again_at_once_is_no_second_client(self):
+        host, port = self.server.address.rsplit(":", 1)
+        for _ in range(100):
+            with socket.create_connection((host, int(port)), timeout=60) as client:
+                client.sendall(b"$?#3f")
+                self.assertEqual(client.recv(1), b"+")
 
     def test_unix_socket(self):
         with Server(make_recording(*self.recording), listen=f"unix:{make_recording(*self.recording)}.sock") as server:
