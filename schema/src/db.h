@@ -289,6 +289,11 @@ void xrw_db_forget(struct xrw_store *store);
 /* Content of a page by its id. */
 int xrw_db_page(struct xrw_store *store, uint64_t id, uint8_t *page, struct xrw_error *err);
 
+/* The context of a kind that is valid at an exit: 1 with *stmt at its data, to be reset by the
+ * caller; 0: none; or a negative errno. */
+int xrw_db_context(struct xrw_store *store, uint64_t run, const char *kind, uint32_t vcpu,
+                   xrw_exit_id exit, sqlite3_stmt **stmt, struct xrw_error *err);
+
 /* Run by id, from memory if it was read last. */
 int xrw_db_run(struct xrw_store *store, uint64_t id, const struct xrw_run **run,
                struct xrw_error *err);

@@ -236,50 +236,21 @@ int xrw_store_find_page_change(struct xrw_store *store, uint64_t run, xrw_gfn gf
                    exit, NULL, err);
 }
 
-/* The context row of that kind valid at an exit: 1 with the statement at its data, 0 or a negative
- * errno. */
-static int context_as_of(struct xrw_store *store, uint64_t run, const char *kind, uint32_t vcpu,
-                         xrw_exit_id exit, sqlite3_stmt **out, struct xrw_error *err)
+int xrw_store_next_changed_page(struct xrw_store *store, uint64_t run, xrw_exit_id exit,
+                                xrw_gfn *gfn, struct xrw_error *err)
 {
     sqlite3_stmt *stmt;
-    int ret = xrw_db_statement(store, XRW_SQL_CONTEXT_AS_OF, &stmt, err);
+    int ret = xrw_db_statement(store, XRW_SQL_CHANGED_PAGES, &stmt, err);
 
     if (ret)
         return ret;
-    xrw_db_bind_u64(stmt, 1, run);
-    xrw_db_bind_text(stmt, 2, kind);
-    xrw_db_bind_u64(stmt, 3, vcpu);
-    xrw_db_bind_u64(stmt, 4, exit);
-    *out = stmt;
-    return xrw_db_step(store, stmt, "reading the FPU state", err);
-}
-
-int xrw_store_fxsave(struct xrw_store *store, xrw_exit_id id, uint8_t *fxsave,
-                     struct xrw_error *err)
-{
-    const struct xrw_run *run;
-    struct xrw_exit exit;
-    sqlite3_stmt *stmt;
-    int ret = xrw_store_exit(store, id, &exit, err);
-
-    if (!ret)
-        ret = xrw_db_run(store, exit.run, &run, err);
-    if (ret)
-        return ret;
-    ret = context_as_of(store, run->id, "fxsave", exit.vcpu, id, &stmt, err);
-    if (!ret && run->base_run != run->id)
-        ret = context_as_of(store, run->base_run, "fxsave", exit.vcpu, 0, &stmt, err);
-    if (ret == 0)
-        return xrw_error_set(err, -ENODATA, "%s: no FPU state recorded at exit %" PRIu64,
-                             store->path, id);
-    if (ret < 0)
-        return ret;
-    if (sqlite3_column_bytes(stmt, 0) == (int)XRW_FXSAVE_BYTES) {
-        memcpy(fxsave, sqlite3_column_blob(stmt, 0), XRW_FXSAVE_BYTES);
-        ret = 0;
-    } else {
-        ret = xrw_db_damaged(store, "an FPU state of the wrong size", err);
+    xrw_db_bind_u64(stmt, 1, exit);
+    xrw_db_bind_u64(stmt, 2, run);
+    xrw_db_bind_u64(stmt, 3, *gfn);
+    ret = xrw_db_step(store, stmt, "reading which pages changed", err);
+    if (ret == 1) {
+        *gfn = xrw_db_u64(stmt, 0);
+        sqlite3_reset(stmt);
     }
-    sqlite3_reset(stmt);
     return ret;
 }

@@ -153,27 +153,17 @@ int xrw_drain_frame(struct xrw_store *store, const struct xrw_packed_frame *pack
 
 /* ---- contexts -------------------------------------------------------- */
 
-static void bind_context(sqlite3_stmt *stmt, const struct xrw_packed_context *packed)
-{
-    xrw_db_bind_u64(stmt, 1, packed->run);
-    xrw_db_bind_text(stmt, 2, packed->kind);
-    xrw_db_bind_u64(stmt, 3, packed->vcpu);
-    xrw_db_bind_u64(stmt, 4, packed->exit);
-}
-
 static int context_unchanged(struct xrw_store *store, const struct xrw_packed_context *packed,
                              struct xrw_error *err)
 {
     sqlite3_stmt *stmt;
-    int ret = xrw_db_statement(store, XRW_SQL_CONTEXT_AS_OF, &stmt, err);
+    int ret =
+        xrw_db_context(store, packed->run, packed->kind, packed->vcpu, packed->exit, &stmt, err);
 
-    if (ret)
+    if (ret != 1)
         return ret;
-    bind_context(stmt, packed);
-    ret = xrw_db_step(store, stmt, "looking for the last context", err);
-    if (ret == 1)
-        ret = sqlite3_column_bytes(stmt, 0) == (int)packed->bytes &&
-              !memcmp(sqlite3_column_blob(stmt, 0), packed->data, packed->bytes);
+    ret = sqlite3_column_bytes(stmt, 0) == (int)packed->bytes &&
+          !memcmp(sqlite3_column_blob(stmt, 0), packed->data, packed->bytes);
     sqlite3_reset(stmt);
     return ret;
 }
@@ -191,7 +181,10 @@ int xrw_drain_context(struct xrw_store *store, const struct xrw_packed_context *
     ret = xrw_db_statement(store, XRW_SQL_ADD_CONTEXT, &stmt, err);
     if (ret)
         return ret;
-    bind_context(stmt, packed);
+    xrw_db_bind_u64(stmt, 1, packed->run);
+    xrw_db_bind_text(stmt, 2, packed->kind);
+    xrw_db_bind_u64(stmt, 3, packed->vcpu);
+    xrw_db_bind_u64(stmt, 4, packed->exit);
     (void)sqlite3_bind_blob64(stmt, 5, packed->data, packed->bytes, SQLITE_STATIC);
     return xrw_db_insert(store, stmt, "adding a context", err);
 }
