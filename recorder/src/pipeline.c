@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From a source of exits into a recording, until a stop condition holds. */
 #define _POSIX_C_SOURCE 200809L
-#include "pipeline.h"
+#include "pipeline_private.h"
 
-#include "hook.h"
 #include "input.h"
 #include "recording_file.h"
-#include "site.h"
 #include "stop.h"
 
 #include <errno.h>
@@ -21,33 +19,7 @@
 #define PROGRESS_NS 1000000000u
 #define LAST_EXIT_NS 1000000000u /* so long an exit is waited for to end at */
 
-struct pipeline {
-    const struct xrw_record_options *options;
-    struct source source;
-    struct xrw_store *store;
-    struct sites *sites;
-    struct hook hook;
-    struct xrw_run run;
-    enum xrw_record_memory memory; /* as asked for, or the mode's default */
-    struct source_exit at;         /* the last exit */
-    uint8_t last_fxsave[XRW_FXSAVE_BYTES];
-    uint32_t fxsave_vcpu;
-    bool have_fxsave;
-    bool holds_always;
-    bool begun;                    /* the run is in the store */
-    bool running;                  /* pages belong to exits, not to the base image */
-    bool quiet;                    /* the guest has not run since the last exit */
-    bool given_up;                 /* it does not come to a further exit */
-    xrw_exit_id in_frame;          /* the last exit of which all memory was taken */
-    uint64_t in_frame_ns, seen_ns; /* when that was, and what is the time by now, about */
-    uint64_t started_ns, last_exit_ns, last_commit_ns, last_progress_ns;
-    uint64_t uncommitted, unheld, base_pages;
-    uint64_t begun_ns; /* the first run */
-    uint64_t base_run; /* whose the base image is */
-    unsigned poll_ms;  /* exits come quickly or not for long */
-};
-
-static uint64_t now_ns(const struct pipeline *p)
+uint64_t pipeline_now_ns(const struct pipeline *p)
 {
     return p->source.ops->now_ns(p->source.ctx);
 }
@@ -60,7 +32,7 @@ static uint64_t wall_clock_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void notice(const struct pipeline *p, const char *text)
+void pipeline_notice(const struct pipeline *p, const char *text)
 {
     if (p->options->notice)
         p->options->notice(p->options->ctx, text);
@@ -75,10 +47,10 @@ static void measure(const struct pipeline *p, struct xrw_record_progress *progre
     progress->exits = p->run.last_exit;
     progress->private_pages = p->source.ops->private_pages(p->source.ctx);
     progress->file_bytes = xrw_store_file_bytes(p->store);
-    progress->seconds = (double)(now_ns(p) - p->begun_ns) / 1e9;
+    progress->seconds = (double)(pipeline_now_ns(p) - p->begun_ns) / 1e9;
 }
 
-static void show_progress(struct pipeline *p, uint64_t now)
+void pipeline_show_progress(struct pipeline *p, uint64_t now)
 {
     struct xrw_record_progress progress;
 
@@ -87,108 +59,6 @@ static void show_progress(struct pipeline *p, uint64_t now)
     p->last_progress_ns = now;
     measure(p, &progress);
     p->options->progress(p->options->ctx, &progress);
-}
-
-/* ---- memory ---------------------------------------------------------- */
-
-static int add_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool private,
-                    struct xrw_error *err)
-{
-    struct pipeline *p = ctx;
-    /* Between frames it matters that a page was private: it may have changed and changed back. */
-    bool force = private && p->run.memory == XRW_MEMORY_FRAMES;
-
-    return xrw_store_add_page(p->store, p->run.id, gfn, p->running ? p->at.exit.id : 0, page, force,
-                              err);
-}
-
-static int add_base_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool private,
-                         struct xrw_error *err)
-{
-    struct pipeline *p = ctx;
-
-    (void)private;
-    p->base_pages++;
-    show_progress(p, now_ns(p));
-    if (stop_interrupted(p->options))
-        return xrw_error_set(err, -EINTR, "interrupted before the guest ran");
-    return xrw_store_add_page(p->store, p->base_run, gfn, 0, page, false, err);
-}
-
-static int add_whole_context(struct pipeline *p, xrw_exit_id exit, struct xrw_error *err)
-{
-    const void *data;
-    size_t bytes;
-    int rc = p->source.ops->context(p->source.ctx, &data, &bytes, err);
-
-    return rc ? rc
-              : xrw_store_add_context(p->store, exit ? p->run.id : p->base_run, exit, 0, "hvm",
-                                      data, bytes, err);
-}
-
-static int take_memory(struct pipeline *p, struct xrw_error *err)
-{
-    int rc = p->source.ops->memory(p->source.ctx, add_page, p, err);
-
-    if (!rc && p->run.memory == XRW_MEMORY_FRAMES)
-        rc = xrw_store_add_memory_frame(p->store, p->run.id, p->at.exit.id, err);
-    /* The registers of other exits do not add up to it. */
-    if (!rc && !p->holds_always)
-        rc = add_whole_context(p, p->at.exit.id, err);
-    if (rc)
-        return rc;
-    p->in_frame = p->at.exit.id;
-    p->in_frame_ns = p->seen_ns;
-    return 0;
-}
-
-/* Exits of this run so far. */
-static uint64_t exits(const struct pipeline *p)
-{
-    return p->run.last_exit + 1 - p->run.first_exit;
-}
-
-/* In how many exits memory is to be taken next; 0: at none that is known of. */
-static uint64_t frame_in(const struct pipeline *p)
-{
-    uint64_t last = exits(p), every = p->options->memory_every, in = 0;
-    uint64_t frame = p->in_frame + 1 - p->run.first_exit;
-
-    if (p->run.memory == XRW_MEMORY_NONE)
-        return 0;
-    if (p->run.stop[0] || p->memory == XRW_RECORD_MEMORY_EXIT)
-        return 1;
-    if (p->memory == XRW_RECORD_MEMORY_EVERY && every)
-        /* One may be overdue: the guest could not be held there. */
-        in = last / every > frame / every ? 1 : every - last % every;
-    else if (p->memory == XRW_RECORD_MEMORY_EVERY)
-        in = p->seen_ns - p->in_frame_ns >= p->options->memory_every_ns;
-    if (p->options->max_exits > last && (!in || p->options->max_exits - last < in))
-        in = p->options->max_exits - last;
-    return in;
-}
-
-/* What is asked of the source. */
-static uint64_t hold_in(const struct pipeline *p)
-{
-    return p->holds_always ? 0 : frame_in(p);
-}
-
-/* Asked of an exit that is not added yet. */
-static bool wants_memory(const struct pipeline *p)
-{
-    return p->at.held && frame_in(p) == 1;
-}
-
-/* Recording ended between two exits; the last one may still be what the guest stands at. */
-static int take_last_memory(struct pipeline *p, struct xrw_error *err)
-{
-    if (p->run.memory != XRW_MEMORY_FRAMES || !exits(p) || p->in_frame == p->run.last_exit)
-        return 0;
-    if (p->quiet)
-        return take_memory(p, err);
-    notice(p, "memory at the end was not taken: the guest did not come to an exit any more");
-    return 0;
 }
 
 /* ---- one exit -------------------------------------------------------- */
@@ -251,8 +121,8 @@ static int record_exit(struct pipeline *p, struct xrw_error *err)
     xrw_exit_set(exit, XRW_EXIT_time_ns, p->last_exit_ns - p->started_ns);
     look_for_stop(p, exit);
     rc = p->at.held ? sites_note(p->sites, &p->source, p->store, exit, err) : 0;
-    if (!rc && wants_memory(p))
-        rc = take_memory(p, err);
+    if (!rc && pipeline_wants_memory(p))
+        rc = pipeline_take_memory(p, err);
     if (!rc)
         rc = add_fxsave(p, err);
     if (!rc)
@@ -284,7 +154,7 @@ static int take_outcome(struct pipeline *p, int outcome, struct xrw_error *err)
         p->given_up = true;
         return 0;
     default:
-        p->seen_ns = now_ns(p);
+        p->seen_ns = pipeline_now_ns(p);
         p->quiet = outcome == SOURCE_IDLE;
         if (!p->run.stop[0])
             stop_without_exit(&p->run, p->options, p->quiet, p->seen_ns - p->started_ns,
@@ -300,7 +170,8 @@ static int record_exits(struct pipeline *p, struct xrw_error *err)
 
     p->poll_ms = 1;
     while (!rc) {
-        int outcome = p->source.ops->next(p->source.ctx, p->poll_ms, hold_in(p), &p->at, err);
+        int outcome =
+            p->source.ops->next(p->source.ctx, p->poll_ms, pipeline_hold_in(p), &p->at, err);
 
         p->poll_ms = outcome == SOURCE_EXIT     ? 1
                      : 2 * p->poll_ms < POLL_MS ? 2 * p->poll_ms
@@ -310,30 +181,12 @@ static int record_exits(struct pipeline *p, struct xrw_error *err)
             break;
         rc = outcome == SOURCE_EXIT ? p->source.ops->resume(p->source.ctx, err)
                                     : commit_when_idle(p, err);
-        show_progress(p, p->seen_ns);
+        pipeline_show_progress(p, p->seen_ns);
     }
-    return rc ? rc : take_last_memory(p, err);
+    return rc ? rc : pipeline_take_last_memory(p, err);
 }
 
 /* ---- begin and end --------------------------------------------------- */
-
-static void choose_memory(struct pipeline *p)
-{
-    static const enum xrw_memory_policy policies[] = {
-        [XRW_RECORD_MEMORY_EXIT] = XRW_MEMORY_EXIT,  [XRW_RECORD_MEMORY_EVERY] = XRW_MEMORY_FRAMES,
-        [XRW_RECORD_MEMORY_END] = XRW_MEMORY_FRAMES, [XRW_RECORD_MEMORY_START] = XRW_MEMORY_NONE,
-        [XRW_RECORD_MEMORY_NONE] = XRW_MEMORY_NONE,
-    };
-
-    p->holds_always = p->source.ops->holds_always(p->source.ctx);
-    p->memory = p->options->memory;
-    if (p->memory == XRW_RECORD_MEMORY_DEFAULT)
-        p->memory = p->holds_always ? XRW_RECORD_MEMORY_EXIT : XRW_RECORD_MEMORY_NONE;
-    p->run.memory = policies[p->memory];
-    /* It is held nearly always when asked to be: exact where it was. */
-    if (!p->holds_always && p->run.memory == XRW_MEMORY_EXIT)
-        p->run.memory = XRW_MEMORY_FRAMES;
-}
 
 /* Begin the next run: the first exit is the next one of the recording. */
 static int begin_run(struct pipeline *p, struct xrw_error *err)
@@ -357,23 +210,23 @@ static int begin(struct pipeline *p, struct xrw_error *err)
 {
     int rc;
 
-    p->begun_ns = p->last_progress_ns = now_ns(p);
+    p->begun_ns = p->last_progress_ns = pipeline_now_ns(p);
     /* If more than one run begins with it, or none as it is. */
     p->base_run = p->options->runs > 1 || p->options->input_count ? 0 : 1;
     rc = p->source.ops->start(p->source.ctx, &p->run, err);
     if (!rc)
-        choose_memory(p);
+        pipeline_choose_memory(p);
     if (!rc)
         rc = recording_create(p->options, &p->source, &p->store, err);
     if (!rc)
         rc = begin_run(p, err);
     if (!rc)
-        rc = add_whole_context(p, 0, err);
-    if (!rc && p->memory != XRW_RECORD_MEMORY_NONE)
-        rc = p->source.ops->base(p->source.ctx, add_base_page, p, err);
+        rc = pipeline_add_context(p, 0, err);
+    if (!rc)
+        rc = pipeline_take_base(p, err);
     if (!rc && p->options->each_exit)
         rc = hook_start(&p->hook, p->options->each_exit, err);
-    p->begun_ns = p->last_commit_ns = p->last_progress_ns = now_ns(p);
+    p->begun_ns = p->last_commit_ns = p->last_progress_ns = pipeline_now_ns(p);
     return rc ? rc : xrw_store_commit(p->store, err);
 }
 
@@ -382,7 +235,7 @@ static int begin_again(struct pipeline *p, struct xrw_error *err)
 {
     int rc = begin_run(p, err);
 
-    return rc ? rc : p->source.ops->reset(p->source.ctx, add_page, p, err);
+    return rc ? rc : p->source.ops->reset(p->source.ctx, pipeline_add_page, p, err);
 }
 
 static int end(struct pipeline *p, struct xrw_error *err)
@@ -405,23 +258,23 @@ static void end_failed(struct pipeline *p, const char *why)
 /* Of several runs the end is not kept whole: it would be most of the file. */
 static bool wants_last_context(const struct pipeline *p)
 {
-    return p->options->runs <= 1 && exits(p) && p->quiet &&
+    return p->options->runs <= 1 && pipeline_exits(p) && p->quiet &&
            (p->holds_always || p->in_frame != p->run.last_exit);
 }
 
 /* From where the guest stands now to the end of the run. */
 static int record_run(struct pipeline *p, struct xrw_error *err)
 {
-    int rc = input_write(p->options, p->run.id, &p->source, p->store, add_page, p, err);
+    int rc = input_write(p->options, p->run.id, &p->source, p->store, pipeline_add_page, p, err);
 
-    p->started_ns = p->last_exit_ns = p->in_frame_ns = p->seen_ns = now_ns(p);
+    p->started_ns = p->last_exit_ns = p->in_frame_ns = p->seen_ns = pipeline_now_ns(p);
     p->running = true;
     if (!rc)
         rc = p->source.ops->go(p->source.ctx, err);
     if (!rc)
         rc = record_exits(p, err);
     if (!rc && wants_last_context(p))
-        rc = add_whole_context(p, p->run.last_exit, err);
+        rc = pipeline_add_context(p, p->run.last_exit, err);
     return rc ? rc : end(p, err);
 }
 
@@ -455,7 +308,7 @@ static void tell_unheld(const struct pipeline *p)
                    "%" PRIu64 " exits could not be held (code in real mode that is emulated): "
                    "the state after them and their memory are not known",
                    p->unheld);
-    notice(p, text);
+    pipeline_notice(p, text);
 }
 
 static int run(struct pipeline *p, struct xrw_record_result *result, struct xrw_error *err)
