@@ -149,6 +149,8 @@ struct frame {
     struct block *blocks;
     struct translate *translate; /* has code of this frame; NULL: none has */
     uint64_t logged;             /* the stretch of the undo log in which it was kept */
+    struct frames *pool;
+    struct frame *next_free;
 };
 
 /* ---- Events ---- */

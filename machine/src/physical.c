@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "physical.h"
 
+#include "frames.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,30 +14,6 @@ static struct node *node_create(void)
     if (node)
         node->references = 1;
     return node;
-}
-
-static struct frame *frame_create(void)
-{
-    struct frame *frame = calloc(1, sizeof *frame);
-
-    if (!frame)
-        return NULL;
-    frame->data = aligned_alloc(XRW_PAGE_BYTES, XRW_PAGE_BYTES);
-    if (!frame->data) {
-        free(frame);
-        return NULL;
-    }
-    frame->references = 1;
-    return frame;
-}
-
-static void frame_release(struct frame *frame)
-{
-    if (!frame || --frame->references)
-        return;
-    frame_forget_code(frame);
-    free(frame->data);
-    free(frame);
 }
 
 static void node_release(struct node *node, unsigned level)
@@ -68,7 +46,10 @@ int physical_create(struct physical **out)
     if (!physical)
         return -ENOMEM;
     physical->root = node_create();
-    if (!physical->root) {
+    physical->frames = frames_create();
+    if (!physical->root || !physical->frames) {
+        frames_destroy(physical->frames);
+        free(physical->root);
         free(physical);
         return -ENOMEM;
     }
@@ -81,6 +62,7 @@ void physical_destroy(struct physical *physical)
     if (!physical)
         return;
     physical_release(physical->root);
+    frames_destroy(physical->frames);
     free(physical);
 }
 
@@ -144,7 +126,7 @@ static struct page *find(const struct physical *physical, xrw_gfn gfn)
 
 static int ask(struct xrw_machine *m, xrw_gfn gfn, struct page **page)
 {
-    struct frame *frame = frame_create();
+    struct frame *frame = frame_create(m->physical->frames);
     unsigned ept = 0;
     int rc;
 
@@ -181,7 +163,7 @@ int physical_page_writable(struct xrw_machine *m, xrw_gfn gfn, struct page **pag
         return rc;
     frame = (*page)->frame;
     if (frame->references > 1) {
-        copy = frame_create();
+        copy = frame_create(m->physical->frames);
         if (!copy)
             return -ENOMEM;
         memcpy(copy->data, frame->data, XRW_PAGE_BYTES);
@@ -244,9 +226,9 @@ int xrw_machine_write(struct xrw_machine *m, xrw_gpa gpa, const void *buf, size_
     return 0;
 }
 
-static int add_page(struct page *page, const uint8_t *content, unsigned ept)
+static int add_page(struct xrw_machine *m, struct page *page, const uint8_t *content, unsigned ept)
 {
-    struct frame *frame = frame_create();
+    struct frame *frame = frame_create(m->physical->frames);
 
     if (!frame)
         return -ENOMEM;
@@ -283,7 +265,7 @@ int xrw_machine_set_page(struct xrw_machine *m, xrw_gfn gfn, const uint8_t *cont
         return 0;
     }
     if (!page->frame)
-        return content ? add_page(page, content, ept) : -ENODATA;
+        return content ? add_page(m, page, content, ept) : -ENODATA;
     page->ept = (uint8_t)ept;
     return content ? replace_page(m, gfn, page, content) : 0;
 }

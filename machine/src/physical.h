@@ -22,6 +22,7 @@ struct node {
 
 struct physical {
     struct node *root;
+    struct frames *frames;
 };
 
 struct node *physical_share(struct node *root);
