@@ -70,7 +70,9 @@ struct tlb_entry {
 
 struct tlb {
     struct tlb_entry entry[TLB_ENTRIES];
-    bool used; /* since the last flush */
+    bool is_filled[TLB_ENTRIES];  /* since the last flush */
+    uint16_t filled[TLB_ENTRIES]; /* those */
+    unsigned filled_count;
 };
 
 /* ---- Decoded code ---- */

@@ -28,9 +28,11 @@ void mmu_flush(struct xrw_machine *m)
 {
     for (unsigned kind = 0; kind < TLB_FILLED; kind++) {
         struct tlb *tlb = &m->tlbs[kind];
-        for (unsigned i = 0; tlb->used && i < TLB_ENTRIES; i++)
-            forget(&tlb->entry[i], i);
-        tlb->used = false;
+        for (unsigned i = 0; i < tlb->filled_count; i++) {
+            forget(&tlb->entry[tlb->filled[i]], tlb->filled[i]);
+            tlb->is_filled[tlb->filled[i]] = false;
+        }
+        tlb->filled_count = 0;
     }
     if (m->translate)
         translate_flush(m->translate);
@@ -39,10 +41,8 @@ void mmu_flush(struct xrw_machine *m)
 void mmu_init(struct xrw_machine *m)
 {
     for (unsigned kind = 0; kind < TLB_KINDS; kind++)
-        m->tlbs[kind].used = true;
-    mmu_flush(m);
-    for (unsigned i = 0; i < TLB_ENTRIES; i++)
-        forget(&m->tlbs[TLB_NEVER].entry[i], i);
+        for (unsigned i = 0; i < TLB_ENTRIES; i++)
+            forget(&m->tlbs[kind].entry[i], i);
 }
 
 void mmu_no_write(struct xrw_machine *m, const struct frame *frame)
@@ -212,6 +212,13 @@ static void keep(struct xrw_machine *m, struct tlb_entry *e, uint64_t linear, co
         e->execute = start;
 }
 
+static void note_filled(struct tlb *tlb, unsigned index)
+{
+    if (!tlb->is_filled[index])
+        tlb->filled[tlb->filled_count++] = (uint16_t)index;
+    tlb->is_filled[index] = true;
+}
+
 struct tlb_entry *mmu_fill(struct xrw_machine *m, unsigned segment, uint64_t linear,
                            unsigned access)
 {
@@ -234,7 +241,7 @@ struct tlb_entry *mmu_fill(struct xrw_machine *m, unsigned segment, uint64_t lin
         return NULL;
     }
     page = ept_page(m, w.gpa, linear, access, true);
-    tlb->used = true;
+    note_filled(tlb, linear >> XRW_PAGE_SHIFT & (TLB_ENTRIES - 1));
 
     struct tlb_entry *e = &tlb->entry[linear >> XRW_PAGE_SHIFT & (TLB_ENTRIES - 1)];
     keep(m, e, linear, &w, page, access);
