@@ -262,7 +262,9 @@ static void decode_crossing(struct xrw_machine *m, struct block *block, const ui
 static void decode_block(struct xrw_machine *m, struct block *block, const uint8_t *code,
                          unsigned room)
 {
-    while (block->slots + 2u <= BLOCK_INSNS) {
+    unsigned most = block->mode & MODE_SINGLE ? 1 : BLOCK_INSNS;
+
+    while (block->slots + 2u <= BLOCK_INSNS && block->count < most) {
         unsigned left = room - block->bytes, slots = block->slots;
         struct insn *insn = insn_slot(block);
 
@@ -277,7 +279,7 @@ static void decode_block(struct xrw_machine *m, struct block *block, const uint8
     }
 }
 
-static struct block *make(struct xrw_machine *m, uint64_t linear)
+static struct block *make(struct xrw_machine *m, uint64_t linear, uint32_t mode)
 {
     struct tlb_entry e = *fetch(m, linear);
     unsigned room = XRW_PAGE_BYTES - (unsigned)(linear % XRW_PAGE_BYTES);
@@ -287,7 +289,7 @@ static struct block *make(struct xrw_machine *m, uint64_t linear)
 
     if (m->code->chunk_count >= CHUNKS_MAX)
         code_flush(m);
-    *draft = (struct block){.rip = m->rip, .linear = linear, .mode = m->mode, .valid = true};
+    *draft = (struct block){.rip = m->rip, .linear = linear, .mode = mode, .valid = true};
     draft->frame[0] = e.frame;
     decode_block(m, draft, code, room);
     if (!draft->count)
@@ -301,12 +303,13 @@ static struct block *make(struct xrw_machine *m, uint64_t linear)
     return block;
 }
 
-static struct block *find(struct xrw_machine *m, uint64_t linear, const struct tlb_entry *e)
+static struct block *find(struct xrw_machine *m, uint64_t linear, uint32_t mode,
+                          const struct tlb_entry *e)
 {
-    struct block *b = m->code->hash[hash_of(m->rip, m->mode, HASH_BITS)];
+    struct block *b = m->code->hash[hash_of(m->rip, mode, HASH_BITS)];
 
     for (; b; b = b->next_in_hash)
-        if (b->valid && b->rip == m->rip && b->linear == linear && b->mode == m->mode &&
+        if (b->valid && b->rip == m->rip && b->linear == linear && b->mode == mode &&
             b->frame[0] == e->frame)
             return b;
     return NULL;
@@ -318,6 +321,24 @@ static bool second_holds(struct xrw_machine *m, const struct block *b)
     uint64_t next = (b->linear | (XRW_PAGE_BYTES - 1)) + 1;
 
     return !b->frame[1] || fetch(m, is_long(m) ? next : next & 0xffffffffu)->frame == b->frame[1];
+}
+
+static struct block *find_or_make(struct xrw_machine *m, uint64_t linear, uint32_t mode,
+                                  const struct tlb_entry *e)
+{
+    struct block *b = find(m, linear, mode, e);
+
+    if (b && !second_holds(m, b)) {
+        block_kill(b);
+        b = NULL;
+    }
+    if (!b) {
+        b = make(m, linear, mode);
+        struct block **slot = &m->code->hash[hash_of(m->rip, mode, HASH_BITS)];
+        b->next_in_hash = *slot;
+        *slot = b;
+    }
+    return b;
 }
 
 struct block *code_find(struct xrw_machine *m)
@@ -333,19 +354,14 @@ struct block *code_find(struct xrw_machine *m)
     if (LIKELY(b && b->valid && b->rip == m->rip && b->mode == m->mode && b->linear == linear &&
                b->frame[0] == e->frame && second_holds(m, b)))
         return b;
-    b = find(m, linear, e);
-    if (b && !second_holds(m, b)) {
-        block_kill(b);
-        b = NULL;
-    }
-    if (!b) {
-        b = make(m, linear);
-        struct block **slot = &m->code->hash[hash_of(m->rip, m->mode, HASH_BITS)];
-        b->next_in_hash = *slot;
-        *slot = b;
-    }
-    *recent = b;
-    return b;
+    return *recent = find_or_make(m, linear, m->mode, e);
+}
+
+struct block *code_find_single(struct xrw_machine *m)
+{
+    uint64_t linear = code_linear(m);
+
+    return find_or_make(m, linear, m->mode | MODE_SINGLE, fetch(m, linear));
 }
 
 int code_fetch(void *machine, uint64_t rip, const uint8_t **code, unsigned *bytes, uint64_t *frame)

@@ -302,6 +302,7 @@ struct xrw_machine {
 #define MODE_USER (1u << 11)
 #define MODE_OSXSAVE (1u << 12)
 #define MODE_HOOKED (1u << 13) /* the caller's predicate is asked before each instruction */
+#define MODE_SINGLE (1u << 14) /* of a block: it has one instruction, for translated code */
 
 /* Bochs 2.7 differs from the architecture in what exits say; see enum xrw_machine_profile. */
 static inline bool is_bochs(const struct xrw_machine *m)
@@ -469,6 +470,8 @@ int code_create(struct code_cache **out);
 void code_destroy(struct code_cache *code);
 /* The block at RIP, decoded if need be; may leave by an exception. */
 struct block *code_find(struct xrw_machine *m);
+/* The instruction at RIP alone. */
+struct block *code_find_single(struct xrw_machine *m);
 /* Forget decoded code in those bytes of a frame. */
 void code_touch(struct xrw_machine *m, struct frame *frame, unsigned offset, unsigned bytes);
 void code_flush(struct xrw_machine *m);

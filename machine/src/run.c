@@ -265,22 +265,16 @@ bool code_step(void *machine, void **cached)
     const struct tlb *tlb = m->tlb;
     uint32_t mode = m->mode;
 
-    if (!block || !block->valid || block->rip != m->rip || block->mode != mode)
-        *cached = block = code_find(m);
+    if (!block || !block->valid || block->rip != m->rip || block->mode != (mode | MODE_SINGLE)) {
+        block = code_find_single(m);
+        *cached = block->frame[1] ? NULL : block; /* its second page is looked at each time */
+    }
     m->undefined = translate_undefined(m->translate);
     if (block->insn[0].traits & INSN_ENDS) {
         run_single(m, block);
         return !m->attention && m->mode == mode && m->tlb == tlb;
     }
-    m->single[0] = block->insn[0];
-    m->single[1] = (struct insn){.op = op_single_end, .rip = block->rip + block->insn[0].length};
-    m->block = block;
-    m->left--;
-    m->charged = 1;
-    m->insn = m->single;
-    m->executing = true;
-    m->single[0].op(m, m->single);
-    m->executing = false;
+    run_block(m, block);
     return !m->attention;
 }
 

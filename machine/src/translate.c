@@ -222,30 +222,25 @@ static enum after step(struct entry *entry, uint32_t number)
 {
     struct translate *translate = entry->translate;
     const struct translate_config *config = &translate->config;
-    const struct translate_site site = translate->sites[number];
-    const struct translate_block block = translate->blocks[site.block];
+    struct translate_site *site = &translate->sites[number];
+    const struct translate_block *block = &translate->blocks[site->block];
     uint64_t generation = translate->generation, flushes = translate->counters.flushes;
-    void *cached = site.cached;
     if (!config->step)
         return END_STEP;
     if (*config->left == 0)
         return END_SHORT;
     translate->counters.steps++;
-    bool go_on = config->step(config->ctx, &cached);
-    if (translate->generation != generation)
+    if (!config->step(config->ctx, &site->cached) || translate->generation != generation)
         return END_LOOK;
-    translate->sites[number].cached = cached;
-    if (!go_on)
-        return END_LOOK;
-    int64_t rest = site.refund - 1;
-    if (!site.resume || *config->rip != site.rip + site.length || *config->left < rest ||
-        translate->blocks[site.block].dead || translate->counters.flushes != flushes)
+    int64_t rest = site->refund - 1;
+    if (!site->resume || *config->rip != site->rip + site->length || *config->left < rest ||
+        block->dead || translate->counters.flushes != flushes)
         return GO_ON;
     entry->chunk = *config->left < MAX_CHUNK ? *config->left : MAX_CHUNK;
-    entry->code = (uint64_t)(uintptr_t)translate->executable + site.resume;
+    entry->code = (uint64_t)(uintptr_t)translate->executable + site->resume;
     translate->hot->budget = (uint64_t)(entry->chunk - rest);
-    translate->hot->floats = block.floats;
-    if (block.floats)
+    translate->hot->floats = block->floats;
+    if (block->floats)
         __builtin_ia32_ldmxcsr(config->state->mxcsr);
     translate->counters.resumed++;
     return GO_ON;
