@@ -143,8 +143,8 @@ uint64_t xrw_machine_register(const struct xrw_machine *m, enum xrw_register reg
 
 void xrw_machine_registers(const struct xrw_machine *m, struct xrw_registers *regs)
 {
-    for (unsigned i = 0; i < XRW_REGISTER_COUNT; i++)
-        xrw_registers_set(regs, i, xrw_machine_register(m, i));
+    state_read_all(m, regs->value);
+    memset(regs->known, true, sizeof regs->known);
 }
 
 /* Set one without deriving anything. */

@@ -58,6 +58,27 @@ struct segment_register *state_segment(struct xrw_machine *m, enum xrw_register 
     return NULL;
 }
 
+void state_read_all(const struct xrw_machine *m, uint64_t value[XRW_REGISTER_COUNT])
+{
+    const struct segment_register *segments[] = {&m->seg[SEG_CS], &m->seg[SEG_SS], &m->seg[SEG_DS],
+                                                 &m->seg[SEG_ES], &m->seg[SEG_FS], &m->seg[SEG_GS],
+                                                 &m->ldtr,        &m->tr};
+
+    memcpy(value, m->n.gpr, sizeof m->n.gpr);
+    for (unsigned r = XRW_REG_rip; r < XRW_REG_cs; r++)
+        if (places[r])
+            memcpy(&value[r], (const char *)m + places[r], sizeof *value);
+    value[XRW_REG_rflags] = cpu_rflags(m);
+    value[XRW_REG_gdtr_limit] = m->gdtr.limit;
+    value[XRW_REG_idtr_limit] = m->idtr.limit;
+    for (unsigned i = 0; i < sizeof segments / sizeof *segments; i++) {
+        const struct segment_register *s = segments[i];
+        const uint64_t fields[FIELDS] = {s->selector, s->base, s->limit, s->attr};
+
+        memcpy(&value[XRW_REG_cs + i * FIELDS], fields, sizeof fields);
+    }
+}
+
 static unsigned field_of(enum xrw_register reg)
 {
     return (unsigned)(reg - XRW_REG_cs) % FIELDS;

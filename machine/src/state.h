@@ -12,6 +12,9 @@ struct segment_register *state_segment(struct xrw_machine *m, enum xrw_register 
 uint64_t state_segment_field(const struct segment_register *s, enum xrw_register reg);
 void state_set_segment_field(struct segment_register *s, enum xrw_register reg, uint64_t value);
 
+/* The values of all registers. */
+void state_read_all(const struct xrw_machine *m, uint64_t value[XRW_REGISTER_COUNT]);
+
 /* ---- machine.c, ops_control.c ---- */
 
 bool xcr0_possible(const struct xrw_machine *m, uint64_t value);
