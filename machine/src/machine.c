@@ -32,6 +32,13 @@ void xrw_machine_destroy(struct xrw_machine *m)
     native_state_free(m, sizeof *m);
 }
 
+static void choose_pause(struct xrw_machine *m)
+{
+    if (m->translate)
+        translate_set_pause(m->translate,
+                            m->controls.exits & (XRW_EXITS_PAUSE | XRW_EXITS_PAUSE_LOOP));
+}
+
 static int create_translator(struct xrw_machine *m)
 {
     const struct translate_config config = {
@@ -54,6 +61,8 @@ static int create_translator(struct xrw_machine *m)
     };
     int rc = translate_create(&config, &m->translate);
 
+    if (!rc)
+        choose_pause(m);
     return rc == -ENOTSUP ? 0 : rc;
 }
 
@@ -103,6 +112,7 @@ int xrw_machine_set_controls(struct xrw_machine *m, const struct xrw_machine_con
     m->controls = *controls;
     if (apic)
         mmu_flush(m);
+    choose_pause(m);
     cpu_update(m);
     return 0;
 }

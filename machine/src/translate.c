@@ -65,6 +65,14 @@ void translate_reset(struct translate *translate)
     translate->counters.resets++;
 }
 
+void translate_set_pause(struct translate *translate, bool steps)
+{
+    if (translate->pause_steps == steps)
+        return;
+    translate->pause_steps = steps;
+    translate_reset(translate);
+}
+
 static bool resolve_fault(void *ctx, uint64_t rip, uint64_t *go_on)
 {
     const struct translate *translate = ctx;

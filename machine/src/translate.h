@@ -94,6 +94,9 @@ void translate_flush(struct translate *translate);
 void translate_flush_page(struct translate *translate, uint64_t page);
 /* Code in this frame is about to change, or the frame is another one's from now on. */
 void translate_forget_frame(struct translate *translate, uint64_t frame);
+/* Whether PAUSE is the interpreter's; else it does nothing, as at first.  Forgets all code if that
+ * changes. */
+void translate_set_pause(struct translate *translate, bool steps);
 /* Forget all code. */
 void translate_reset(struct translate *translate);
 

@@ -40,6 +40,12 @@ static enum outcome nothing(struct block_emit *b, const struct insn *insn)
     return OUTCOME_NEXT;
 }
 
+static enum outcome pause_loop(struct block_emit *b, const struct insn *insn)
+{
+    (void)insn;
+    return b->translate->pause_steps ? OUTCOME_UNKNOWN : OUTCOME_NEXT;
+}
+
 /* The address goes through m where it cannot be made in place. */
 static enum outcome lea(struct block_emit *b, const struct insn *insn)
 {
@@ -260,6 +266,7 @@ static const struct {
     {M(LFENCE), nothing},
     {M(SFENCE), nothing},
     {M(MFENCE), nothing},
+    {M(PAUSE), pause_loop},
     {M(PREFETCH), nothing},
     {M(PREFETCHW), nothing},
     {M(PREFETCHNTA), nothing},

@@ -150,6 +150,7 @@ struct translate {
     int32_t fs_disp, gs_disp, tlb_disp[TRANSLATE_SPACES];
     uint32_t undefined;
     uint64_t features;
+    bool pause_steps; /* PAUSE is the interpreter's */
     ZydisDecoder decoder;
 
     uint8_t *writable, *executable;

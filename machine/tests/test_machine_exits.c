@@ -117,6 +117,29 @@ static void pauses_in_a_loop(void **state)
     assert_in_range(g->result.instructions, 4096, 4100);
 }
 
+GUEST_ASM(waits, "1: pause\n dec ecx\n jnz 1b\n hlt");
+
+/* Code that was translated while PAUSE did nothing does not outlive that. */
+static void pause_exits_from_now_on(void **state)
+{
+    struct guest *g = *state;
+
+    g->config.controls.exits &= ~(XRW_EXITS_PAUSE | XRW_EXITS_PAUSE_LOOP);
+    guest_remake(g);
+    GUEST_ASM_LOAD(g, waits);
+    GUEST_SET(g, rcx, 1000);
+    assert_int_equal(guest_run_count(g, 1500), XRW_STOP_COUNT);
+    assert_int_equal(GUEST_REG(g, rcx), 500);
+    g->config.controls.exits |= XRW_EXITS_PAUSE;
+    assert_int_equal(xrw_machine_set_controls(g->m, &g->config.controls), 0);
+    guest_expect_exit(g, XRW_VMX_PAUSE);
+    assert_int_equal(GUEST_REG(g, rip), GUEST_CODE);
+    g->config.controls.exits &= ~XRW_EXITS_PAUSE;
+    assert_int_equal(xrw_machine_set_controls(g->m, &g->config.controls), 0);
+    guest_expect_exit(g, XRW_VMX_HLT);
+    assert_int_equal(g->result.instructions, 1500);
+}
+
 static void nothing_answers(void **state)
 {
     struct guest *g = *state;
@@ -372,6 +395,7 @@ int main(void)
         TEST(details_of_instructions),
         TEST(what_xen_does_not_see),
         TEST(pauses_in_a_loop),
+        TEST(pause_exits_from_now_on),
         TEST(nothing_answers),
         TEST(accesses_to_a_page_that_is_not_there),
         TEST(the_access_is_tried_again),
