@@ -218,7 +218,7 @@ static int rewrite(const ZydisDecodedInstruction *insn, const ZydisDecodedOperan
             native_rewrite(insn, operands, bytes, roles->memory, roles->stack, *widen, form);
         if (error)
             return error;
-        if (native_same(insn, operands, form, roles->memory, roles->stack))
+        if (native_same(insn, operands, bytes, form, roles->memory, roles->stack))
             return 0;
     }
     return -ENOTSUP;

@@ -72,9 +72,11 @@ int native_rewrite(const ZydisDecodedInstruction *insn, const ZydisDecodedOperan
                    const uint8_t *bytes, unsigned memory, unsigned stack, bool widen,
                    struct native_form *form);
 
-/* Does form, decoded anew, do what insn does, but for the memory operand and stack for RSP? */
+/* Does form, decoded anew, do what insn, whose bytes are given, does, but for the memory operand
+ * and stack for RSP? */
 bool native_same(const ZydisDecodedInstruction *insn, const ZydisDecodedOperand *operands,
-                 const struct native_form *form, unsigned memory, unsigned stack);
+                 const uint8_t *bytes, const struct native_form *form, unsigned memory,
+                 unsigned stack);
 
 /* Host registers of a thunk. */
 struct native_roles {

@@ -2,6 +2,8 @@
 /* The rewriter's proof: what it wrote, decoded anew, means what the guest's bytes meant. */
 #include "native_internal.h"
 
+#include <string.h>
+
 static ZydisRegister wide(ZydisRegister reg)
 {
     return ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
@@ -68,12 +70,30 @@ static bool same_vector_control(const ZydisDecodedInstruction *a, const ZydisDec
            a->avx.rounding.mode == b->avx.rounding.mode && a->avx.has_sae == b->avx.has_sae;
 }
 
+/* The same bytes, in the same mode, with nothing in them that has another meaning now. */
+static bool is_as_it_was(const ZydisDecodedInstruction *insn, const ZydisDecodedOperand *operands,
+                         const uint8_t *bytes, const struct native_form *form)
+{
+    if (insn->machine_mode != ZYDIS_MACHINE_MODE_LONG_64 || form->length != insn->length ||
+        memcmp(form->bytes, bytes, form->length) != 0)
+        return false;
+    for (unsigned i = 0; i < insn->operand_count; i++)
+        if (operands[i].type == ZYDIS_OPERAND_TYPE_MEMORY ||
+            (operands[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+             wide(operands[i].reg.value) == ZYDIS_REGISTER_RSP))
+            return false;
+    return true;
+}
+
 bool native_same(const ZydisDecodedInstruction *insn, const ZydisDecodedOperand *operands,
-                 const struct native_form *form, unsigned memory, unsigned stack)
+                 const uint8_t *bytes, const struct native_form *form, unsigned memory,
+                 unsigned stack)
 {
     ZydisDecoder decoder;
     ZydisDecodedInstruction again;
     ZydisDecodedOperand again_operands[ZYDIS_MAX_OPERAND_COUNT];
+    if (is_as_it_was(insn, operands, bytes, form))
+        return true;
     if (!ZYAN_SUCCESS(
             ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) ||
         !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, form->bytes, sizeof(form->bytes), &again,

@@ -125,7 +125,7 @@ struct fault_site {
     uint32_t offset, stub; /* the instruction, and where the block is left */
 };
 
-#define BUCKETS 16384u
+#define BUCKETS 65536u
 #define CODE_PAGES 2048u
 #define PAGE_TARGETS 96u
 

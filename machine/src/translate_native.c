@@ -161,7 +161,7 @@ enum outcome translate_native(struct block_emit *b, const struct insn *insn)
         take_stack_register(b, &use);
     unsigned m = b->m == NO_REGISTER ? RSP : b->m, r = b->r == NO_REGISTER ? RSP : b->r;
     if (native_rewrite(&insn->insn, insn->operands, insn->bytes, m, r, false, &form) != 0 ||
-        !native_same(&insn->insn, insn->operands, &form, m, r)) {
+        !native_same(&insn->insn, insn->operands, insn->bytes, &form, m, r)) {
         b->e.at = at; /* sites made meanwhile are never reached */
         b->m = b->b = b->r = NO_REGISTER;
         return OUTCOME_UNKNOWN;
