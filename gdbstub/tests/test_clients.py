@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 
+GDB = os.environ.get("GDB", "gdb")
 SECONDS = 20
 
 
@@ -48,11 +49,12 @@ def ask(client, body):
 
 
 def gdb(path, *commands):
-    args = ["gdb", "-nx", "-q", "-batch", "-ex", "set style enabled off"]
+    args = [GDB, "-nx", "-q", "-batch", "-ex", "set style enabled off"]
     for command in (f"target remote {path}", *commands):
         args += ["-ex", command]
     done = subprocess.run(args, capture_output=True, text=True, timeout=60, check=False)
-    return done.stdout + done.stderr
+    text = done.stdout + done.stderr
+    return text.replace("Reached end of recorded history; stopping", "No more reverse-execution history")  # gdb 16
 
 
 def expect(what, text, *wanted):
@@ -88,7 +90,7 @@ def scenario(path):
 
 def main():
     machine = sys.argv[1]
-    if not shutil.which("gdb"):
+    if not shutil.which(GDB):
         print("gdb is not installed: skipped")
         return 77
     with tempfile.TemporaryDirectory() as folder:
