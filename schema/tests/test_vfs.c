@@ -15,7 +15,7 @@
 
 #include <sqlite3.h>
 
-enum { EXITS = 300, BATCH = 100 };
+enum { EXITS = 90, BATCH = 30 };
 
 /* ---- a file system of which the N-th call fails ---------------------- */
 
