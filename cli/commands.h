@@ -23,6 +23,7 @@ int xrw_cli_runs(int argc, char **argv);
 int xrw_cli_diff(int argc, char **argv);
 int xrw_cli_verify(int argc, char **argv);
 int xrw_cli_check(int argc, char **argv);
+int xrw_cli_index(int argc, char **argv);
 int xrw_cli_writes(int argc, char **argv);
 
 /* Say what is wrong: "xenrewind: TEXT".  Returns XRW_CLI_FAILED. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char usage_text[] =
     "usage: xenrewind exits [OPTIONS] FILE\n"
@@ -18,6 +19,8 @@ static const char usage_text[] =
     "  --reason NAME        only exits of that reason (a name as in the listing, or a number)\n"
     "  --rip ADDR[-ADDR]    only exits at that address or in that range (hexadecimal)\n"
     "  --vcpu N             only exits of that vCPU\n"
+    "  --register REG=N     only exits at which that register has that value (decimal, or\n"
+    "                       hexadecimal with 0x); see `xenrewind index'\n"
     "  --from N             begin at exit N\n"
     "  --count N            list N exits at most\n"
     "  --host               with the host's own exits (external interrupts and the like)\n"
@@ -90,12 +93,13 @@ static int list_file(const char *path, const struct listing *listing, struct xrw
     return ret;
 }
 
-enum { OPTION_FROM = 256, OPTION_COUNT, OPTION_HOST, OPTION_JSON, OPTION_FILTER };
+enum { OPTION_FROM = 256, OPTION_COUNT, OPTION_HOST, OPTION_JSON, OPTION_FILTER, OPTION_REGISTER };
 
 static const struct option options[] = {
     {"reason", required_argument, NULL, OPTION_FILTER},
     {"rip", required_argument, NULL, OPTION_FILTER},
     {"vcpu", required_argument, NULL, OPTION_FILTER},
+    {"register", required_argument, NULL, OPTION_REGISTER},
     {"from", required_argument, NULL, OPTION_FROM},
     {"count", required_argument, NULL, OPTION_COUNT},
     {"host", no_argument, NULL, OPTION_HOST},
@@ -103,6 +107,18 @@ static const struct option options[] = {
     {"help", no_argument, NULL, 'h'},
     {0},
 };
+
+static int set_register(struct listing *listing, char *text, struct xrw_error *err)
+{
+    char *value = strchr(text, '=');
+
+    if (!value)
+        return xrw_error_set(err, -EINVAL, "%.64s is not REGISTER=NUMBER", text);
+    *value++ = '\0';
+    if (xrw_register_by_name(text) < 0)
+        return xrw_error_set(err, -EINVAL, "there is no register %.64s", text);
+    return xrw_filter_set(&listing->filter, text, value, err);
+}
 
 /* Take one option.  Returns 0 or an error with err. */
 static int take_option(struct listing *listing, int option, int index, struct xrw_error *err)
@@ -112,6 +128,8 @@ static int take_option(struct listing *listing, int option, int index, struct xr
     switch (option) {
     case OPTION_FILTER:
         return xrw_filter_set(&listing->filter, options[index].name, optarg, err);
+    case OPTION_REGISTER:
+        return set_register(listing, optarg, err);
     case OPTION_FROM:
     case OPTION_COUNT:
         if (xrw_cli_number(optarg, number))

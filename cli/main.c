@@ -16,6 +16,7 @@ static const struct xrw_cli_command commands[] = {
     {"diff", "show where two runs of a recording part", xrw_cli_diff},
     {"verify", "re-execute what lies between the exits, and compare", xrw_cli_verify},
     {"writes", "list every change of guest memory at an address", xrw_cli_writes},
+    {"index", "index a recording by the values of registers", xrw_cli_index},
     {"check", "check that a recording is whole", xrw_cli_check},
 };
 

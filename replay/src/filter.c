@@ -67,6 +67,26 @@ static int set_vcpu(struct xrw_exit_filter *filter, const char *value, struct xr
     return 0;
 }
 
+/* A number, decimal or hexadecimal with 0x. */
+static int set_register(struct xrw_exit_filter *filter, int reg, const char *value,
+                        struct xrw_error *err)
+{
+    bool hex = value[0] == '0' && (value[1] | 32) == 'x';
+    const char *digits = value + (hex ? 2 : 0);
+    uint64_t number;
+    char *end;
+
+    errno = 0;
+    number = strtoull(digits, &end, hex ? 16 : 10);
+    if (!(hex ? is_hex_digit(*digits) : *digits >= '0' && *digits <= '9') || *end || errno)
+        return xrw_error_set(err, -EINVAL, "%.64s is not a number, decimal or hexadecimal with 0x",
+                             value);
+    filter->by_register = true;
+    filter->reg = (enum xrw_register)reg;
+    filter->value = number;
+    return 0;
+}
+
 int xrw_filter_set(struct xrw_exit_filter *filter, const char *key, const char *value,
                    struct xrw_error *err)
 {
@@ -78,5 +98,8 @@ int xrw_filter_set(struct xrw_exit_filter *filter, const char *key, const char *
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (!strcmp(key, keys[i].key))
             return keys[i].set(filter, value, err);
-    return xrw_error_set(err, -EINVAL, "unknown filter %.64s: reason, rip or vcpu", key);
+    if (xrw_register_by_name(key) >= 0)
+        return set_register(filter, xrw_register_by_name(key), value, err);
+    return xrw_error_set(err, -EINVAL, "unknown filter %.64s: reason, rip, vcpu or a register",
+                         key);
 }

@@ -63,7 +63,7 @@ int xrw_parse_filter(const char *text, struct xrw_exit_filter *filter, struct xr
         text = next_word(text, word);
         value = text ? strchr(word, '=') : NULL;
         if (!value)
-            return xrw_error_set(err, -EINVAL, "usage: [reason=NAME] [rip=ADDR[-ADDR]] [vcpu=N]");
+            return xrw_error_set(err, -EINVAL, "usage: [reason=NAME] [rip=ADDR[-ADDR]] [vcpu=N] [REGISTER=N]");
         *value++ = '\0';
         ret = xrw_filter_set(&parsed, word, value, err);
         if (ret)

@@ -61,6 +61,12 @@ static void test_filters(void **state)
     assert_int_equal(filter.rip_first, 0x10);
     assert_true(filter.rip_last == UINT64_C(0xffffffff80000000));
     assert_int_equal(filter.vcpu, 3);
+    assert_false(filter.by_register);
+    assert_done(xrw_parse_filter("rax=0xFfffffff80000000", &filter, &err), err);
+    assert_true(filter.by_register && filter.reg == XRW_REG_rax);
+    assert_true(filter.value == UINT64_C(0xffffffff80000000));
+    assert_done(xrw_parse_filter("cr3=17", &filter, &err), err);
+    assert_true(filter.reg == XRW_REG_cr3 && filter.value == 17);
 }
 
 static void test_wrong_filters(void **state)
@@ -82,6 +88,11 @@ static void test_wrong_filters(void **state)
         "vcpu=x",
         "vcpu=4294967296",
         "colour=red",
+        "rax=",
+        "rax=0x",
+        "rax=-1",
+        "rax=1 rax",
+        "rax=18446744073709551616",
         "rip=10000000000000000",
     };
     struct xrw_exit_filter filter = {.vcpu = 9};

@@ -199,6 +199,16 @@ void xrw_queue_settle(struct xrw_store *store);
 /* End the writing thread. */
 void xrw_queue_stop(struct xrw_store *store);
 
+/* Leave one file that needs no WAL, so that it can be read anywhere.  Where a reader still holds
+ * it, the WAL stays, which is not an error. */
+void xrw_db_leave_wal(struct xrw_store *store);
+
+/* Open a recording, whose structure is ours, so that indexes can be added. */
+int xrw_db_open_to_index(struct xrw_store **store, const char *path, struct xrw_error *err);
+
+/* Close it and free everything. */
+void xrw_db_release(struct xrw_store *store);
+
 /* Id of the row of `sysregs` with these values, added if there is none. */
 int xrw_queue_sysregs(struct xrw_store *store, const struct xrw_registers *regs, uint64_t *id,
                       struct xrw_error *err);

@@ -37,7 +37,7 @@ static struct xrw_store *allocate(const char *path, struct xrw_error *err)
     return NULL;
 }
 
-static void release(struct xrw_store *store)
+void xrw_db_release(struct xrw_store *store)
 {
     for (unsigned i = 0; i < XRW_SQL_COUNT; i++)
         sqlite3_finalize(store->statement[i]);
@@ -129,10 +129,11 @@ static int start_writing(struct xrw_store *store, struct xrw_error *err)
     if (ret)
         return ret;
     /* WAL: others can read while we write, and being killed does no harm. */
-    ret = xrw_db_exec(store,
-                      "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
-                      "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000; ATTACH ':memory:' AS src;",
-                      "creating the recording", err);
+    ret = xrw_db_exec(
+        store,
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
+        "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000; ATTACH ':memory:' AS src;",
+        "creating the recording", err);
     if (!ret)
         store->pages = xrw_page_cache_create();
     sqlite3_set_authorizer(store->db, xrw_query_authorize, store);
@@ -155,7 +156,7 @@ int xrw_store_create(struct xrw_store **out, const char *path, struct xrw_error 
     }
     ret = start_writing(store, err);
     if (ret) {
-        release(store);
+        xrw_db_release(store);
         (void)unlink(path);
         return ret;
     }
@@ -230,7 +231,31 @@ int xrw_store_open(struct xrw_store **out, const char *path, struct xrw_error *e
     if (ret) {
         if (err)
             xrw_file_clean_text(err->text);
-        release(store);
+        xrw_db_release(store);
+        return ret;
+    }
+    *out = store;
+    return 0;
+}
+
+int xrw_db_open_to_index(struct xrw_store **out, const char *path, struct xrw_error *err)
+{
+    struct xrw_file_state file = {0};
+    struct xrw_store *store;
+    int rc, ret = xrw_file_check(path, &file, err);
+
+    if (ret)
+        return ret;
+    store = allocate(path, err);
+    if (!store)
+        return -ENOMEM;
+    rc =
+        sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    ret = xrw_db_error(store, rc, "opening it", err);
+    if (!ret)
+        ret = xrw_db_verify(store, err);
+    if (ret) {
+        xrw_db_release(store);
         return ret;
     }
     *out = store;
@@ -270,9 +295,7 @@ int xrw_store_commit(struct xrw_store *store, struct xrw_error *err)
     return ret ? ret : xrw_db_commit(store, err);
 }
 
-/* Leave one file that needs no WAL, so that it can be read anywhere.  Where a reader still holds
- * it, the WAL stays, which is not an error. */
-static void leave_wal(struct xrw_store *store)
+void xrw_db_leave_wal(struct xrw_store *store)
 {
     /* With a rollback journal, being killed in this moment would leave one to be rolled back, and
      * a reader cannot.  What is written is one word of the header, so no journal is needed. */
@@ -305,7 +328,7 @@ static int finish_writing(struct xrw_store *store, struct xrw_error *err)
     for (unsigned i = 0; i < XRW_SQL_COUNT; i++)
         sqlite3_reset(store->statement[i]);
     sqlite3_busy_timeout(store->db, 0);
-    leave_wal(store);
+    xrw_db_leave_wal(store);
     return ret;
 }
 
@@ -317,7 +340,7 @@ int xrw_store_close(struct xrw_store *store, struct xrw_error *err)
         return 0;
     if (store->writable)
         ret = finish_writing(store, err);
-    release(store);
+    xrw_db_release(store);
     return ret;
 }
 

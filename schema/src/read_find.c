@@ -6,23 +6,13 @@
  * one finds it sooner; where there is no index (while recording, or after being cut off) that is
  * all there is.
  */
-#include "db.h"
+#include "find.h"
 #include "site_index.h"
 
 #include <errno.h>
 
 /* Exits looked at one by one before the index is asked. */
 #define NEAR 48u
-
-struct finder {
-    struct xrw_store *store;
-    const struct xrw_exit_filter *filter;
-    bool forward;
-    xrw_exit_id first, last; /* inclusive */
-    bool (*interrupted)(void *ctx);
-    void *ctx;
-    struct xrw_error *err;
-};
 
 enum { SCAN_FORWARD, SCAN_BACKWARD, SEEK_FORWARD, SEEK_BACKWARD };
 
@@ -48,10 +38,17 @@ static int statement(const struct finder *finder, unsigned which, sqlite3_stmt *
     return xrw_db_error(store, rc, "preparing a search", finder->err);
 }
 
+bool xrw_find_interrupted(const struct finder *finder)
+{
+    if (!finder->interrupted || !finder->interrupted(finder->ctx))
+        return false;
+    (void)xrw_error_set(finder->err, -EINTR, "interrupted");
+    return true;
+}
+
 /* ---- one by one ------------------------------------------------------ */
 
-/* 1, 0 or an error. */
-static int row_matches(const struct finder *finder, uint64_t site_id, uint64_t block_id)
+int xrw_find_row_matches(const struct finder *finder, uint64_t site_id, uint64_t block_id)
 {
     const struct xrw_exit_filter *filter = finder->filter;
     const struct xrw_block *block;
@@ -89,13 +86,13 @@ static int scan(const struct finder *finder, uint64_t *left, xrw_exit_id *id)
            (ret = xrw_db_step(finder->store, stmt, "searching the exits", finder->err)) == 1) {
         xrw_exit_id at = xrw_db_u64(stmt, 0);
 
-        ret = row_matches(finder, xrw_db_u64(stmt, 1), xrw_db_u64(stmt, 2));
+        ret = xrw_find_row_matches(finder, xrw_db_u64(stmt, 1), xrw_db_u64(stmt, 2));
         if (ret) {
             *id = at;
             break;
         }
-        if (--*left % 256 == 0 && finder->interrupted && finder->interrupted(finder->ctx)) {
-            ret = xrw_error_set(finder->err, -EINTR, "interrupted");
+        if (--*left % 256 == 0 && xrw_find_interrupted(finder)) {
+            ret = -EINTR;
             break;
         }
     }
@@ -145,8 +142,8 @@ static int seek_on_vcpu(const struct finder *finder, uint64_t site, xrw_exit_id 
             first = *id + 1;
         else
             last = *id - 1;
-        if (finder->interrupted && finder->interrupted(finder->ctx))
-            return xrw_error_set(finder->err, -EINTR, "interrupted");
+        if (xrw_find_interrupted(finder))
+            return -EINTR;
     }
     return ret;
 }
@@ -179,8 +176,8 @@ static int find_by_site(const struct finder *finder, const struct xrw_site_index
             else
                 first = at + 1;
         }
-        if (++looked % 256 == 0 && finder->interrupted && finder->interrupted(finder->ctx))
-            return xrw_error_set(finder->err, -EINTR, "interrupted");
+        if (++looked % 256 == 0 && xrw_find_interrupted(finder))
+            return -EINTR;
     }
     return found;
 }
@@ -218,5 +215,7 @@ int xrw_store_find_exit(struct xrw_store *store, const struct xrw_exit_filter *f
         finder.last = from - 1;
     if (finder.last > INT64_MAX)
         finder.last = INT64_MAX;
-    return finder.first > finder.last ? 0 : find(&finder, id);
+    if (finder.first > finder.last)
+        return 0;
+    return filter->by_register ? xrw_find_by_register(&finder, id) : find(&finder, id);
 }

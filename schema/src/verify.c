@@ -5,10 +5,26 @@
  * others that read the file: the library hides them behind its own, so only their names matter.
  */
 #include "db.h"
+#include "register_index.h"
 #include "sql.h"
 
 #include <errno.h>
 #include <string.h>
+
+static int make_register_indexes(sqlite3 *reference)
+{
+    int rc = SQLITE_OK;
+
+    for (unsigned set = 0; set < XRW_SETS; set++)
+        for (unsigned i = 0; i < xrw_set_sizes[set] && rc == SQLITE_OK; i++) {
+            char sql[XRW_REGISTER_INDEX_SQL_BYTES];
+
+            xrw_register_index_sql((enum xrw_set)set, (enum xrw_register)xrw_set_registers[set][i],
+                                   sql);
+            rc = sqlite3_exec(reference, sql, NULL, NULL, NULL);
+        }
+    return rc;
+}
 
 /* An empty recording in memory to compare with. */
 static int open_reference(sqlite3 **out)
@@ -21,6 +37,8 @@ static int open_reference(sqlite3 **out)
         rc = sqlite3_exec(*out, xrw_sql_views, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(*out, xrw_sql_indexes, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = make_register_indexes(*out);
     return rc;
 }
 

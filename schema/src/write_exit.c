@@ -217,7 +217,9 @@ static int set_row(struct xrw_store *store, enum xrw_set which, const struct xrw
     XXH128_hash_t key = XXH3_128bits(set, sizeof *set);
     struct xrw_id_map_entry *entry = &drain->recent->entry[which][key.low64 % XRW_RECENT_SETS];
 
-    if (!entry->id || !XXH128_isEqual(entry->key, key)) {
+    /* Not an old one: who searches for exits with a set looks at the last few alone. */
+    if (!entry->id || !XXH128_isEqual(entry->key, key) ||
+        entry->id + XRW_RECENT_SETS <= drain->set_rows[which]) {
         int ret = add_set(store, which, set, drain->set_rows[which] + 1, err);
 
         if (ret)

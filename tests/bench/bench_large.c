@@ -210,6 +210,80 @@ static void measure_find(struct xrw_store *store, uint64_t exits, bool forward, 
     report(name, us, cpu);
 }
 
+/* Next and previous exit at which a register has the value that it has at some exit. */
+static void measure_register(struct xrw_store *store, uint64_t exits, enum xrw_register reg,
+                             bool forward, const char *name)
+{
+    struct xrw_exit_filter filter = {.by_register = true, .reg = reg};
+    struct xrw_error err = {""};
+    struct xrw_exit exit;
+    xrw_exit_id found;
+    uint64_t cpu = 0;
+
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        xrw_exit_id from = 1 + random_below(exits);
+        uint64_t before, cpu_before;
+
+        check(xrw_store_exit(store, 1 + random_below(exits), &exit, &err), &err);
+        filter.value = exit.before.value[reg];
+        cpu_before = bench_cpu_ns();
+        before = bench_now_ns();
+        check(
+            xrw_store_find_exit(store, &filter, from, forward, 1, exits, NULL, NULL, &found, &err),
+            &err);
+        us[i] = us_since(before);
+        cpu += bench_cpu_ns() - cpu_before;
+    }
+    report(name, us, cpu);
+}
+
+static void index_by(const char *path, enum xrw_register reg, const char *name)
+{
+    uint64_t before = bench_now_ns();
+    struct xrw_error err = {""};
+
+    check(xrw_store_index_register(path, reg, &err), &err);
+    bench_report(name, us_since(before) / 1e6, "s");
+}
+
+static void measure_registers(const char *path)
+{
+    struct xrw_error err = {""};
+    struct xrw_store *store;
+    struct xrw_run run;
+
+    index_by(path, XRW_REG_rax, "large/index-rax");
+    index_by(path, XRW_REG_rsp, "large/index-rsp");
+    check(xrw_store_open(&store, path, &err), &err);
+    check(xrw_store_run(store, 1, &run, &err), &err);
+    measure_register(store, run.last_exit, XRW_REG_rax, true, "large/next-rax");
+    measure_register(store, run.last_exit, XRW_REG_rsp, true, "large/next-rsp");
+    measure_register(store, run.last_exit, XRW_REG_rsp, false, "large/previous-rsp");
+    bench_report("large/bytes-indexed", (double)xrw_store_file_bytes(store) / (double)run.last_exit,
+                 "bytes/exit with memory and two indexes");
+    (void)xrw_store_close(store, NULL);
+}
+
+/* Next and previous change of a page: hot ones change at every hundredth exit or so, others at one
+ * in a hundred thousand. */
+static void measure_changes(struct xrw_store *store, uint64_t exits, bool forward, const char *name)
+{
+    struct xrw_error err = {""};
+    xrw_exit_id found;
+    uint64_t cpu = bench_cpu_ns();
+
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        xrw_exit_id from = 1 + random_below(exits);
+        uint64_t before = bench_now_ns();
+
+        check(
+            xrw_store_find_page_change(store, 1, random_below(PAGES), from, forward, &found, &err),
+            &err);
+        us[i] = us_since(before);
+    }
+    report(name, us, bench_cpu_ns() - cpu);
+}
+
 /* The same where the answer is as far away as can be: the ends of the recording. */
 static void measure_far(struct xrw_store *store, uint64_t exits)
 {
@@ -274,6 +348,8 @@ static void read_it(const char *path)
     measure_find(store, run.last_exit, true, "large/next-rip");
     measure_find(store, run.last_exit, false, "large/previous-rip");
     measure_far(store, run.last_exit);
+    measure_changes(store, run.last_exit, true, "large/next-change");
+    measure_changes(store, run.last_exit, false, "large/previous-change");
     bench_report("large/resident", resident_mib(), "MiB");
     measure_query(store, "large/count-by-reason", "SELECT * FROM reasons");
     measure_query(store, "large/top-places", "SELECT * FROM places LIMIT 10");
@@ -284,6 +360,7 @@ static void read_it(const char *path)
     bench_report("large/bytes", (double)xrw_store_file_bytes(store) / (double)run.last_exit,
                  "bytes/exit with memory");
     (void)xrw_store_close(store, NULL);
+    measure_registers(path);
 }
 
 /* ---- main ------------------------------------------------------------ */

@@ -37,7 +37,7 @@ class Cli(unittest.TestCase):
 
 class Help(Cli):
     def test_help_and_version(self):
-        for arguments in (["--help"], ["help"], ["help", "replay"], ["replay", "--help"], ["info", "--help"], ["exits", "--help"], ["runs", "--help"], ["diff", "--help"], ["check", "--help"], ["writes", "--help"], ["record", "--help"], ["doctor", "--help"]):
+        for arguments in (["--help"], ["help"], ["help", "replay"], ["replay", "--help"], ["info", "--help"], ["exits", "--help"], ["runs", "--help"], ["diff", "--help"], ["check", "--help"], ["index", "--help"], ["writes", "--help"], ["record", "--help"], ["doctor", "--help"]):
             with self.subTest(arguments):
                 done = xenrewind(*arguments)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -63,7 +63,8 @@ class Help(Cli):
         for arguments in (
             [], ["nonsense"], ["help", "nonsense"], ["info"], ["info", small, small], ["info", "--nonsense", small], ["exits"],
             ["exits", "--reason", "NONSENSE", small], ["exits", "--from", "x", small], ["exits", "--rip", "zz", small],
-            ["exits", "--rip", "2-1", small], ["exits", "--vcpu", "-1", small], ["replay"], ["replay", "--run", "x", small],
+            ["exits", "--rip", "2-1", small], ["exits", "--vcpu", "-1", small], ["exits", "--register", "rax", small], ["exits", "--register", "xyz=1", small],
+            ["exits", "--register", "rax=1x", small], ["index"], ["index", small], ["index", small, "xyz"], ["replay"], ["replay", "--run", "x", small],
             ["replay", "--stdio", "--gdb", small], ["replay", small, "--", "-batch"],
             ["doctor", "--nonsense"], ["doctor", "x"], ["doctor", "--parent"], ["doctor", "--parent", ""], ["doctor", "--parent", "0"], ["doctor", "--parent", "32752"],
         ):  # fmt: skip
@@ -109,6 +110,22 @@ class Exits(Cli):
         self.assertEqual(self.list("--reason", "10", "--from", "2", "--count", "2"), [9, 17])
         self.assertEqual(self.list("--rip", f"{BASE + 0x600:x}-{BASE + 0x700:x}", "--count", "4"), [7, 8, 15, 16])
         self.assertEqual(self.list("--vcpu", "1"), [])
+
+    def test_values_of_registers(self):
+        """With and without an index the exits are those that SQL finds."""
+        indexed = copy("indexed.db")
+        done = xenrewind("index", indexed, "rax", "rbx", "rax")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        self.assertIn("whole", xenrewind("check", indexed).stdout)
+        with sqlite3.connect(f"file:{indexed}?mode=ro", uri=True) as db:
+            values = {reg: db.execute(f"SELECT {reg} FROM state WHERE id = 77").fetchone()[0] for reg in ("rax", "rbx", "r9")}
+            for reg, value in values.items():
+                wanted = [row[0] for row in db.execute(f"SELECT id FROM state WHERE {reg} = ? ORDER BY id", [value])]
+                for file in (indexed, make_recording("small.db", 200)):
+                    done = xenrewind("exits", "--host", "--register", f"{reg}={value & (1 << 64) - 1:#x}", file)
+                    self.assertEqual([int(line.split()[0]) for line in done.stdout.splitlines()[1:]], wanted)
+        self.assert_fails(xenrewind("index", indexed, "r9"), "no index by r9")
+        self.assert_fails(xenrewind("index", path("nonsense.db"), "rax"), "nonsense.db")
 
     def test_json_is_one_object_a_line(self):
         done = xenrewind("exits", "--json", "--host", make_recording("small.db", 200))

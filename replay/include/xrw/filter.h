@@ -12,7 +12,8 @@ extern "C" {
 
 /*
  * Narrow a filter: key "reason" (a name, any case, or a number), "rip" (ADDR or ADDR-ADDR,
- * inclusive, hexadecimal with or without 0x) or "vcpu" (a number).  Returns 0, or -EINVAL with err
+ * inclusive, hexadecimal with or without 0x), "vcpu" (a number), or the name of a register (a
+ * number, decimal or hexadecimal with 0x; of several the last).  Returns 0, or -EINVAL with err
  * saying what is wrong.
  */
 int xrw_filter_set(struct xrw_exit_filter *filter, const char *key, const char *value,

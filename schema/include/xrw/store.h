@@ -248,6 +248,9 @@ struct xrw_exit_filter {
     xrw_gva rip_first, rip_last; /* inclusive */
     bool by_vcpu;
     uint32_t vcpu;
+    bool by_register;
+    enum xrw_register reg; /* known at the exit, before its handling, and of that value: */
+    uint64_t value;
     bool guest_only; /* leave the host's exits out (xrw_exit_is_host) */
 };
 
@@ -260,6 +263,14 @@ int xrw_store_find_exit(struct xrw_store *store, const struct xrw_exit_filter *f
                         xrw_exit_id from, bool forward, xrw_exit_id first, xrw_exit_id last,
                         bool (*interrupted)(void *ctx), void *ctx, xrw_exit_id *id,
                         struct xrw_error *err);
+
+/*
+ * Index a closed recording by the values of a general register, cr2, cr3 or rflags, so that a search
+ * for one does not look at every exit; the file grows.  Again does no harm.  Returns 0, -EINVAL for a
+ * register of which there is no such index (rip is indexed anyway), -EBUSY while it is being
+ * recorded, or what the file system or SQLite reported.
+ */
+int xrw_store_index_register(const char *path, enum xrw_register reg, struct xrw_error *err);
 
 /* An address space in which exits were: a value of CR3, and of the registers that decide how page
  * tables are read. */
