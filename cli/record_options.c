@@ -39,6 +39,7 @@ static const char usage_text[] =
     "  --memory every=Tms     ... of an exit every T milliseconds, and the last one\n"
     "  --memory end|start     ... of the last one; of the start only\n"
     "  --memory none          no memory (the default in async mode)\n"
+    "  --base full|touched    of memory at the start all (the default), or what the run reaches\n"
     "\n"
     "a guest of the embedded engine (--source machine): no Xen, no KVM, no root needed\n"
     "  KERNEL                 an ELF file, entered by the PVH protocol or at its entry point\n"
@@ -89,6 +90,7 @@ enum option_id {
     OPT_INTERRUPTS,
     OPT_MODE,
     OPT_MEMORY,
+    OPT_BASE,
     OPT_RUNS,
     OPT_INPUT,
     OPT_INPUTS,
@@ -114,6 +116,7 @@ static const struct option long_options[] = {
     {"allow-interrupts", no_argument, NULL, OPT_INTERRUPTS},
     {"mode", required_argument, NULL, OPT_MODE},
     {"memory", required_argument, NULL, OPT_MEMORY},
+    {"base", required_argument, NULL, OPT_BASE},
     {"runs", required_argument, NULL, OPT_RUNS},
     {"input", required_argument, NULL, OPT_INPUT},
     {"inputs", required_argument, NULL, OPT_INPUTS},
@@ -201,6 +204,14 @@ static int parse_memory(const char *text, struct xrw_record_options *options)
         "record", "--memory takes exit, every=N, every=Tms, end, start or none, not %s", text);
 }
 
+static int parse_base(const char *text, struct xrw_record_options *options)
+{
+    options->base_touched = !strcmp(text, "touched");
+    if (!options->base_touched && strcmp(text, "full") != 0)
+        return xrw_cli_usage("record", "--base takes full or touched, not %s", text);
+    return 0;
+}
+
 static int parse_mode(const char *text, struct xrw_record_options *options)
 {
     for (int mode = 0; mode < XRW_RECORD_MODES; mode++)
@@ -249,6 +260,8 @@ static int parse_value(int id, char *value, struct record_arguments *args)
         return parse_mode(value, o);
     case OPT_MEMORY:
         return parse_memory(value, o);
+    case OPT_BASE:
+        return parse_base(value, o);
     case OPT_EXITS:
         return parse_positive("exits", value, &o->max_exits);
     case OPT_SECONDS:

@@ -50,6 +50,7 @@ void memory_destroy(struct memory *m)
     free(m->groups);
     ram_deinit(&m->ram);
     gfn_map_deinit(&m->by_gfn);
+    gfn_map_deinit(&m->reached);
     free(m);
 }
 
@@ -179,7 +180,7 @@ int memory_regroup(struct memory *m, bool all)
 /* A slot for a page, not mapped yet. */
 static int new_slot(struct memory *m, xrw_gfn gfn, bool private)
 {
-    struct slot slot = {.gfn = gfn, .private = private};
+    struct slot slot = {.gfn = gfn, .private = private, .marked = !private};
     int rc = grow((void **)&m->slots, &m->capacity, m->count, sizeof *m->slots);
 
     if (rc)
@@ -374,14 +375,43 @@ static int look_at_shared(struct memory *m, uint64_t *unexplained)
     return rc ? rc : memory_count_unexplained(m, unexplained);
 }
 
+/* A page table that was missing, or not in use, until this exit: nothing has been marked in it yet.
+ */
+static int look_at_missing(struct memory *m, xrw_gfn gfn, bool page_table)
+{
+    bool seen = memory_slot(m, gfn) != NULL;
+    int rc = memory_look_at(m, gfn, page_table);
+    struct slot *slot = memory_slot(m, gfn);
+
+    if (!rc && !seen && slot)
+        slot->marked = false;
+    return rc;
+}
+
+static bool changed(const struct xrw_exit *exit, enum xrw_register reg)
+{
+    return exit->before.value[reg] != exit->after.value[reg];
+}
+
+/* The root of page tables that the guest is about to use: Xen may have brought it in. */
+static int look_at_root(struct memory *m, const struct xrw_exit *exit)
+{
+    if (!exit->has_after || !exit->after.known[XRW_REG_cr3] ||
+        !(changed(exit, XRW_REG_cr3) || changed(exit, XRW_REG_cr0)))
+        return 0;
+    return look_at_missing(m, exit->after.value[XRW_REG_cr3] >> XRW_PAGE_SHIFT, true);
+}
+
 static int learn(struct memory *m, const struct xrw_exit *exit)
 {
     uint64_t unexplained;
-    int rc = look_at_tables(m);
+    int rc = look_at_root(m, exit);
 
     if (!rc && exit->field_known[XRW_EXIT_gpa])
-        rc = memory_look_at(m, exit->field[XRW_EXIT_gpa] >> XRW_PAGE_SHIFT,
-                            xrw_exit_page_walk(exit));
+        rc = look_at_missing(m, exit->field[XRW_EXIT_gpa] >> XRW_PAGE_SHIFT,
+                             xrw_exit_page_walk(exit));
+    if (!rc)
+        rc = look_at_tables(m);
     if (!rc)
         rc = memory_count_unexplained(m, &unexplained);
     if (!rc && (int64_t)(unexplained - m->unexplained) > 0)

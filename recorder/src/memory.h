@@ -49,6 +49,15 @@ int memory_find(struct memory *memory, struct xrw_error *err);
 /* Give every page of it to page() as the fork has it.  Once, before it runs. */
 int memory_base(struct memory *memory, source_page page, void *page_ctx, struct xrw_error *err);
 
+/*
+ * In place of memory_base(): give pages as they were in the beginning to page(), each once, that
+ * the fork has reached.  Before it runs, those of its own; at an exit, before memory_changes(),
+ * those that it changed; all: also those that it only read, at the end and before a reset.  A page
+ * table that may have been marked before it was seen is not given.
+ */
+int memory_reached(struct memory *memory, bool all, source_page page, void *page_ctx,
+                   struct xrw_error *err);
+
 /* Take notice of an exit at which the fork is held: of the pages that it made private. */
 int memory_exit(struct memory *memory, const struct xrw_exit *exit, struct xrw_error *err);
 

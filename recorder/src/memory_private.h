@@ -23,6 +23,8 @@ struct slot {
     bool private;       /* Xen says so; else a shared page table */
     bool given;         /* to page(), as what it is now */
     bool original;      /* private since the fork was made */
+    bool marked;        /* shared when first seen: it may have been marked since the beginning */
+    bool reached;       /* looked at by memory_reached() */
     uint8_t *copy;      /* content last given to page() */
     const uint8_t *map; /* the fork's page */
     size_t group;
@@ -44,6 +46,7 @@ struct memory {
     xrw_gfn tables[TABLE_NOTES];
     size_t table_count;
     struct parent_pages parent;
+    struct gfn_map reached; /* pages given by memory_reached(), or never to be */
 };
 
 /* The page that is watched there; NULL: none. */

@@ -273,6 +273,8 @@ static int record_run(struct pipeline *p, struct xrw_error *err)
         rc = p->source.ops->go(p->source.ctx, err);
     if (!rc)
         rc = record_exits(p, err);
+    if (!rc)
+        rc = pipeline_take_reached(p, true, err);
     if (!rc && wants_last_context(p))
         rc = pipeline_add_context(p, p->run.last_exit, err);
     return rc ? rc : end(p, err);
@@ -342,6 +344,9 @@ int pipeline_record(const struct source *source, const struct xrw_record_options
 
     if (!rc)
         rc = input_check(options, err);
+    if (!rc && options->base_touched && !source->ops->reached)
+        rc = xrw_error_set(err, -EOPNOTSUPP,
+                           "what this guest reaches of its memory is not known: leave out --base");
     if (!rc && options->runs > 1 && !source->ops->reset)
         rc = xrw_error_set(err, -EOPNOTSUPP, "this guest cannot be reset: record a single run");
     if (rc)

@@ -47,10 +47,29 @@ static int add_base_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool priva
     return xrw_store_add_page(p->store, p->base_run, gfn, 0, page, false, err);
 }
 
+static int add_reached_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool private,
+                            struct xrw_error *err)
+{
+    struct pipeline *p = ctx;
+
+    (void)private;
+    p->base_pages++;
+    return xrw_store_add_page(p->store, p->base_run, gfn, 0, page, false, err);
+}
+
+int pipeline_take_reached(struct pipeline *p, bool all, struct xrw_error *err)
+{
+    if (!p->options->base_touched || p->memory == XRW_RECORD_MEMORY_NONE)
+        return 0;
+    return p->source.ops->reached(p->source.ctx, all, add_reached_page, p, err);
+}
+
 int pipeline_take_base(struct pipeline *p, struct xrw_error *err)
 {
     if (p->memory == XRW_RECORD_MEMORY_NONE)
         return 0;
+    if (p->options->base_touched)
+        return pipeline_take_reached(p, false, err);
     return p->source.ops->base(p->source.ctx, add_base_page, p, err);
 }
 
@@ -67,8 +86,10 @@ int pipeline_add_context(struct pipeline *p, xrw_exit_id exit, struct xrw_error 
 
 int pipeline_take_memory(struct pipeline *p, struct xrw_error *err)
 {
-    int rc = p->source.ops->memory(p->source.ctx, pipeline_add_page, p, err);
+    int rc = pipeline_take_reached(p, false, err);
 
+    if (!rc)
+        rc = p->source.ops->memory(p->source.ctx, pipeline_add_page, p, err);
     if (!rc && p->run.memory == XRW_MEMORY_FRAMES)
         rc = xrw_store_add_memory_frame(p->store, p->run.id, p->at.exit.id, err);
     /* The registers of other exits do not add up to it. */

@@ -46,6 +46,9 @@ void pipeline_choose_memory(struct pipeline *p);
 /* Memory as it is before the guest runs, unless none is wanted. */
 int pipeline_take_base(struct pipeline *p, struct xrw_error *err);
 
+/* If only what the run reaches is wanted of that: what it has reached since; all: at its end. */
+int pipeline_take_reached(struct pipeline *p, bool all, struct xrw_error *err);
+
 /* Add a page as of the exit that the guest stands at, or as of the start; a source_page. */
 int pipeline_add_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool private,
                       struct xrw_error *err);

@@ -43,6 +43,7 @@ static int set_meta(const struct xrw_record_options *options, const struct sourc
         {"command_line", options->command_line},
         {"symbol_file", options->symbol_file},
         {"guest_name", options->guest_name},
+        {"base", options->base_touched ? "touched" : NULL},
     };
     int rc = 0;
 

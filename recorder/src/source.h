@@ -4,8 +4,9 @@
  * injection in the tests.  Order of calls: start; meta, context, base, go; then for each exit next,
  * read_table, read_physical, memory, context, resume; context; stop, in every case once start was
  * called, whether it succeeded or not.  Before each go there may be write; after an exit, or
- * another outcome of next, reset leads back to write and go.  All functions are there, but write
- * and reset need not be; they return 0 or a negative errno, with err set, unless said otherwise.
+ * another outcome of next, reset leads back to write and go.  All functions are there, but
+ * reached, write and reset need not be; they return 0 or a negative errno, with err set, unless
+ * said otherwise.
  */
 #ifndef XRW_RECORDER_SOURCE_H
 #define XRW_RECORDER_SOURCE_H
@@ -64,6 +65,11 @@ struct source_ops {
 
     /* Give every page of the guest's memory to page(). */
     int (*base)(void *ctx, source_page page, void *page_ctx, struct xrw_error *err);
+
+    /* In place of base: give every page that the guest changed since the last call as it was in the
+     * beginning to page(), each once.  At the start, and before each memory; all: also what it only
+     * read, after the last exit of a run.  NULL: it is not known what the guest reached. */
+    int (*reached)(void *ctx, bool all, source_page page, void *page_ctx, struct xrw_error *err);
 
     /* Write into the guest's memory; the pages that were written, whole, are given to page(). */
     int (*write)(void *ctx, const struct source_write *write, source_page page, void *page_ctx,

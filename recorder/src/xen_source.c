@@ -263,15 +263,36 @@ static int next(void *ctx, unsigned timeout_ms, uint64_t hold_in, struct source_
     return xen_target_is_going(&s->target) ? xen_target_look(&s->target, err) : rc;
 }
 
+static int catch_up(struct xen_source *s, struct xrw_error *err)
+{
+    int rc = s->behind ? memory_catch_up(s->memory, err) : 0;
+
+    if (!rc)
+        s->behind = false;
+    return rc;
+}
+
 static int memory(void *ctx, source_page page, void *page_ctx, struct xrw_error *err)
 {
     struct xen_source *s = ctx;
-    int rc = s->behind ? memory_catch_up(s->memory, err) : 0;
+    int rc = catch_up(s, err);
 
-    if (rc)
-        return rc;
-    s->behind = false;
-    return memory_changes(s->memory, page, page_ctx, err);
+    return rc ? rc : memory_changes(s->memory, page, page_ctx, err);
+}
+
+static int reached(void *ctx, bool all, source_page page, void *page_ctx, struct xrw_error *err)
+{
+    struct xen_source *s = ctx;
+    int rc = 0;
+
+    if (s->target.parent == s->target.domain)
+        return xrw_error_set(err, -EOPNOTSUPP,
+                             "what domain %" PRIu32 " reaches is not known, only what a fork does\n"
+                             "record a fork (--parent), or leave out --base touched",
+                             s->target.domain);
+    if (!all)
+        rc = catch_up(s, err);
+    return rc ? rc : memory_reached(s->memory, all, page, page_ctx, err);
 }
 
 static int read_physical(void *ctx, xrw_gpa gpa, void *buf, size_t bytes)
@@ -372,6 +393,7 @@ static const struct source_ops xen_ops = {
     .start = start,
     .meta = meta,
     .base = base,
+    .reached = reached,
     .holds_always = holds_always,
     .write = write_input,
     .reset = reset,

@@ -73,6 +73,23 @@ static int base(void *ctx, source_page page, void *page_ctx, struct xrw_error *e
     return rc;
 }
 
+/* What it changed; at the end also the page of its code. */
+static int reached(void *ctx, bool all, source_page page, void *page_ctx, struct xrw_error *err)
+{
+    struct fake_source *f = ctx;
+    int rc = fails(f, "reached", err);
+
+    for (xrw_gfn gfn = 0; gfn < FAKE_PAGES && !rc; gfn++) {
+        bool is_code = gfn == FAKE_CODE / XRW_PAGE_BYTES;
+
+        if (f->reached[gfn] || !(f->changed[gfn] || f->private[gfn] || (all && is_code)))
+            continue;
+        f->reached[gfn] = true;
+        rc = page(page_ctx, gfn, f->at_start[gfn], false, err);
+    }
+    return rc;
+}
+
 static bool holds_always(void *ctx)
 {
     struct fake_source *f = ctx;
@@ -314,6 +331,7 @@ static const struct source_ops ops = {
     .start = start,
     .meta = meta,
     .base = base,
+    .reached = reached,
     .holds_always = holds_always,
     .write = write_input,
     .reset = reset,

@@ -43,7 +43,7 @@ struct fake_source {
 
     uint8_t pages[FAKE_PAGES][XRW_PAGE_BYTES];
     uint8_t at_start[FAKE_PAGES][XRW_PAGE_BYTES];
-    bool changed[FAKE_PAGES], private[FAKE_PAGES];
+    bool changed[FAKE_PAGES], private[FAKE_PAGES], reached[FAKE_PAGES];
     uint64_t random;
 };
 

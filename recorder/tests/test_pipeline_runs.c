@@ -240,6 +240,51 @@ static void test_each_call_fails_once(void **state)
     assert_int_equal(xrw_store_run_count(w->store), 3);
 }
 
+/* The guest of three exits writes pages 1 to 3, and its code is in page 1. */
+static void test_base_of_what_is_touched(void **state)
+{
+    struct world *w = *state;
+    struct xrw_error err = {""};
+    uint8_t page[XRW_PAGE_BYTES];
+    char text[32];
+
+    fake_source_init(&w->fake, 3);
+    w->options.base_touched = true;
+    world_recorded(w, "guest-end", 3);
+    assert_int_equal(xrw_store_get_meta(w->store, "base", text, sizeof text), 0);
+    assert_string_equal(text, "touched");
+    for (uint64_t exit = 0; exit <= 3; exit++)
+        for (xrw_gfn gfn = 0; gfn < FAKE_PAGES; gfn++) {
+            int rc = xrw_store_page(w->store, 1, gfn, exit, page, NULL, &err);
+
+            if (gfn >= 1 && gfn <= 3)
+                assert_int_equal(word_of(w, 1, gfn, exit), fake_source_word(gfn, exit));
+            else
+                assert_int_equal(rc, -ENODATA);
+        }
+    assert_non_null(strstr(err.text, "only pages that the run reached were kept"));
+}
+
+/* What one run reached is known in the others too: their memory begins alike. */
+static void test_base_of_what_runs_touch(void **state)
+{
+    struct world *w = *state;
+    uint8_t page[XRW_PAGE_BYTES];
+
+    fake_source_init(&w->fake, 4);
+    w->options.base_touched = true;
+    w->options.runs = 3;
+    assert_int_equal(world_record(w), 0);
+    world_reopen(w);
+    for (uint64_t id = 1; id <= 3; id++) {
+        for (xrw_gfn gfn = 1; gfn <= 4; gfn++)
+            for (uint64_t n = 0; n <= 4; n++)
+                assert_int_equal(word_of(w, id, gfn, n ? run_of(w, id).first_exit + n - 1 : 0),
+                                 fake_source_word(gfn, n));
+        assert_int_equal(xrw_store_page(w->store, id, 5, 0, page, NULL, NULL), -ENODATA);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +294,8 @@ int main(void)
         WORLD_TEST(one_run_with_an_input),
         WORLD_TEST(inputs_are_checked_first),
         WORLD_TEST(pages_that_a_reset_leaves_otherwise),
+        WORLD_TEST(base_of_what_is_touched),
+        WORLD_TEST(base_of_what_runs_touch),
         WORLD_TEST(interrupted),
         WORLD_TEST(idle_runs_do_not_wait),
         WORLD_TEST(each_call_fails_once),

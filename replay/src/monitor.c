@@ -350,6 +350,8 @@ static int print_phys_line(struct xrw_gdb_target *target, xrw_gpa gpa, size_t by
         else
             (void)fputs(" ??", out);
     }
+    if (ret && xrw_report_base_touched(target->store))
+        (void)fputs("  (of memory at the start only pages that the run reached were kept)", out);
     (void)fputc('\n', out);
     return 0;
 }
@@ -449,7 +451,7 @@ static int run_host_exits(void *ctx, const char *args, struct gdbstub_console *c
     return 0;
 }
 
-#define FILTER "[reason=NAME] [rip=ADDR[-ADDR]] [vcpu=N]"
+#define FILTER "[reason=NAME] [rip=ADDR[-ADDR]] [vcpu=N] [REGISTER=N]"
 
 const struct gdbstub_command xrw_monitor_commands[] = {
     {"where", NULL, "which exit this is, why, and what is known here", run_where},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "xrw/report.h"
 #include "xrw/reason.h"
+#include "xrw/report.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -148,6 +148,13 @@ const char *xrw_report_memory_truth(const struct xrw_run *run)
     return truths[run->memory];
 }
 
+bool xrw_report_base_touched(struct xrw_store *store)
+{
+    char base[16];
+
+    return !xrw_store_get_meta(store, "base", base, sizeof base) && !strcmp(base, "touched");
+}
+
 static void print_meta(struct xrw_store *store, const char *label, const char *key, FILE *out)
 {
     char value[512];
@@ -157,6 +164,12 @@ static void print_meta(struct xrw_store *store, const char *label, const char *k
     (void)fprintf(out, "%-15s ", label);
     xrw_report_text(out, value);
     (void)fputc('\n', out);
+}
+
+static void print_base(struct xrw_store *store, FILE *out)
+{
+    if (xrw_report_base_touched(store))
+        (void)fputs("base image      only pages that a run reached; any other is not known\n", out);
 }
 
 static void print_time(uint64_t unix_ns, FILE *out)
@@ -237,6 +250,7 @@ int xrw_summary_print(struct xrw_store *store, const struct xrw_summary *summary
     print_meta(store, "host CPU", "host_cpu", out);
     print_meta(store, "guest", "guest_name", out);
     print_meta(store, "symbols", "symbol_file", out);
+    print_base(store, out);
     (void)fprintf(out, "%-15s %s\n", "closed",
                   summary->closed ? "cleanly" : "no: still being written, or cut off");
     for (uint64_t id = 1; id <= summary->runs && id <= RUNS_SHOWN; id++) {

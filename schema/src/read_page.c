@@ -8,11 +8,15 @@
 
 static const char doing[] = "reading a page";
 
-static int unknown_page(const struct xrw_store *store, xrw_gfn gfn, xrw_exit_id exit,
+static int unknown_page(struct xrw_store *store, xrw_gfn gfn, xrw_exit_id exit,
                         struct xrw_error *err)
 {
-    return xrw_error_set(err, -ENODATA, "page %#" PRIx64 " is not known at exit %" PRIu64 " (%s)",
-                         gfn, exit, store->path);
+    char base[16] = "";
+
+    (void)xrw_store_get_meta(store, "base", base, sizeof base);
+    return xrw_error_set(
+        err, -ENODATA, "page %#" PRIx64 " is not known at exit %" PRIu64 " (%s%s)", gfn, exit,
+        store->path, strcmp(base, "touched") ? "" : ": only pages that the run reached were kept");
 }
 
 /* Step a statement whose parameters are run, gfn and exit, and take its first columns. */

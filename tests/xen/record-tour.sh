@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# In dom0: record `tour` twice, and a third time under the eyes of an independent reader.
+# In dom0: record `tour` twice, then with a base image of what it touches alone, and at last under the eyes of
+# an independent reader.
 set -eu
 . ./dom0-lib.sh
 
@@ -9,6 +10,10 @@ for n in 1 2; do
         -o "/out/tour-$n.db" --json >"/out/tour-$n.json"
     only_domains_left "$parent"
 done
+xenrewind record --parent "$parent" --allow-interrupts --symbols tour --base touched -o /out/touched.db --quiet
+said "only pages that a run reached" xenrewind info /out/touched.db
+xenrewind check /out/touched.db
+only_domains_left "$parent"
 xenrewind record --parent "$parent" --allow-interrupts --symbols tour --guest-name tour \
     --each-exit "witness /out/witness.dump 1024" -o /out/tour-witness.db
 only_domains_left "$parent"

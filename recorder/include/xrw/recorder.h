@@ -82,6 +82,7 @@ struct xrw_record_options {
     enum xrw_record_memory memory;
     uint64_t memory_every;    /* exits, or 0: */
     uint64_t memory_every_ns; /* time */
+    bool base_touched; /* of memory at the start keep only pages that a run reaches: forks alone */
 
     uint64_t runs; /* the guest is reset between them; 0: one */
     const struct xrw_record_input *inputs;

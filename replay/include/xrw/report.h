@@ -10,6 +10,7 @@
 #include "xrw/store.h"
 #include "xrw/timeline.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #ifdef __cplusplus
@@ -75,6 +76,9 @@ int xrw_summary_print(struct xrw_store *store, const struct xrw_summary *summary
 /* What a run's registers and memory are worth, in a sentence each. */
 const char *xrw_report_register_truth(const struct xrw_run *run);
 const char *xrw_report_memory_truth(const struct xrw_run *run);
+
+/* Whether of memory at the start only the pages that runs reached were kept. */
+bool xrw_report_base_touched(struct xrw_store *store);
 
 /* Print with anything that is not printable ASCII replaced: texts come from a stranger's file. */
 void xrw_report_text(FILE *out, const char *text);
