@@ -77,7 +77,8 @@ struct xrw_recent_sets {
 /* The writing thread's side; the caller's while that rests. */
 struct xrw_store_drain {
     bool in_transaction;
-    uint64_t run;               /* the one being recorded; 0: none */
+    struct xrw_run run;         /* the one being recorded; id 0: none */
+    bool run_written;           /* it has a row */
     xrw_exit_id applied_exit;   /* taken from the ring */
     xrw_exit_id committed_exit; /* safe */
     uint64_t last_block;
@@ -213,9 +214,6 @@ void xrw_db_release(struct xrw_store *store);
 int xrw_queue_sysregs(struct xrw_store *store, const struct xrw_registers *regs, uint64_t *id,
                       struct xrw_error *err);
 
-/* An exit that never came must not leave its memory behind: delete what is pending. */
-int xrw_db_drop_pending(struct xrw_store *store, struct xrw_error *err);
-
 /* ---- writing: what the writing thread does, or the caller's while it rests --------------------
  */
 
@@ -253,6 +251,21 @@ int xrw_drain_frame(struct xrw_store *store, const struct xrw_packed_frame *pack
                     struct xrw_error *err);
 int xrw_drain_context(struct xrw_store *store, const struct xrw_packed_context *packed,
                       struct xrw_error *err);
+
+int xrw_drain_begin_run(struct xrw_store *store, const struct xrw_packed_run *packed,
+                        struct xrw_error *err);
+int xrw_drain_end_run(struct xrw_store *store, const struct xrw_packed_run *packed,
+                      struct xrw_error *err);
+/* data: packed->input.bytes of it. */
+int xrw_drain_input(struct xrw_store *store, const struct xrw_packed_input *packed,
+                    const void *data, struct xrw_error *err);
+
+/* An exit that never came must not leave its memory behind. */
+int xrw_drain_drop(struct xrw_store *store, uint64_t run, xrw_exit_id exit, struct xrw_error *err);
+
+/* The row of the run that is being recorded says how far it goes, so that one that is cut off needs
+ * no repair. */
+int xrw_drain_run(struct xrw_store *store, struct xrw_error *err);
 
 /* Rows that are complete but in an image still. */
 int xrw_drain_images(struct xrw_store *store, struct xrw_error *err);

@@ -83,35 +83,26 @@ int xrw_drain_begin(struct xrw_store *store, struct xrw_error *err)
     return ret;
 }
 
-/* The run's row says how far it goes, so that one that is cut off needs no repair. */
-static int extend_run(struct xrw_store *store, struct xrw_error *err)
+/* All that was taken, as rows. */
+static int write_rows(struct xrw_store *store, struct xrw_error *err)
 {
-    sqlite3_stmt *stmt;
-    int ret = xrw_db_statement(store, XRW_SQL_EXTEND_RUN, &stmt, err);
+    struct xrw_store_drain *drain = &store->drain;
+    int ret = drain->batch && drain->batch->count ? xrw_drain_batch(store, err) : 0;
 
-    if (ret)
-        return ret;
-    xrw_db_bind_u64(stmt, 1, store->drain.applied_exit);
-    xrw_db_bind_u64(stmt, 2, store->drain.run);
-    return xrw_db_insert(store, stmt, "committing", err);
+    if (!ret)
+        ret = xrw_drain_images(store, err);
+    return ret ? ret : xrw_drain_run(store, err);
 }
 
 static int commit(struct xrw_store *store, struct xrw_error *err)
 {
     struct xrw_store_drain *drain = &store->drain;
     sqlite3_stmt *stmt;
-    int ret = 0;
+    int ret = write_rows(store, err);
 
-    if (drain->batch && drain->batch->count)
-        ret = xrw_drain_batch(store, err);
-    if (!ret)
-        ret = xrw_drain_images(store, err);
     if (ret || !drain->in_transaction)
         return ret;
-    if (!ret)
-        ret = xrw_drain_counts(store, err);
-    if (!ret && drain->run && drain->applied_exit != drain->committed_exit)
-        ret = extend_run(store, err);
+    ret = xrw_drain_counts(store, err);
     if (!ret)
         ret = xrw_db_statement(store, XRW_SQL_COMMIT, &stmt, err);
     if (!ret)
@@ -143,7 +134,7 @@ static int take_record(struct xrw_store *store, const struct xrw_ring_record *re
 {
     const void *packed = record;
 
-    store->drain.half = record->type != XRW_PACKED_EXIT;
+    store->drain.half = record->type != XRW_PACKED_EXIT && record->type != XRW_PACKED_RUN_END;
     switch (record->type) {
     case XRW_PACKED_EXIT:
         return xrw_drain_exit(store, packed, err);
@@ -157,6 +148,12 @@ static int take_record(struct xrw_store *store, const struct xrw_ring_record *re
         return xrw_drain_version(store, packed, err);
     case XRW_PACKED_FRAME:
         return xrw_drain_frame(store, packed, err);
+    case XRW_PACKED_RUN_BEGIN:
+        return xrw_drain_begin_run(store, packed, err);
+    case XRW_PACKED_RUN_END:
+        return xrw_drain_end_run(store, packed, err);
+    case XRW_PACKED_INPUT:
+        return xrw_drain_input(store, packed, ((const struct xrw_packed_input *)packed)->data, err);
     default:
         return xrw_drain_context(store, packed, err);
     }
@@ -199,12 +196,8 @@ static void take_records(struct xrw_store *store)
 static void finish_batch(struct xrw_store *store)
 {
     struct xrw_error err;
-    int ret = 0;
+    int ret = atomic_load(&store->drain.failed) ? 0 : write_rows(store, &err);
 
-    if (!atomic_load(&store->drain.failed) && store->drain.batch->count)
-        ret = xrw_drain_batch(store, &err);
-    if (!ret && !atomic_load(&store->drain.failed))
-        ret = xrw_drain_images(store, &err);
     if (ret)
         give_up(store, ret, err.text);
 }

@@ -308,8 +308,8 @@ static int end_recording(struct xrw_store *store, struct xrw_error *err)
     struct xrw_store_writer *writer = &store->writer;
     int ret = xrw_db_write(store, err);
 
-    if (!ret)
-        ret = xrw_db_drop_pending(store, err);
+    if (!ret && writer->pending)
+        ret = xrw_drain_drop(store, writer->run.id, writer->run.last_exit + 1, err);
     if (!ret && !writer->in_run)
         ret = xrw_store_set_meta(store, "closed", "1", err);
     if (!ret)

@@ -6,6 +6,7 @@
 #include "ring.h"
 #include "xrw/exit.h"
 #include "xrw/insn.h"
+#include "xrw/store.h"
 #include "xrw/types.h"
 
 #include <stdint.h>
@@ -18,6 +19,9 @@ enum xrw_packed_type {
     XRW_PACKED_VERSION,
     XRW_PACKED_FRAME,
     XRW_PACKED_CONTEXT,
+    XRW_PACKED_RUN_BEGIN,
+    XRW_PACKED_RUN_END,
+    XRW_PACKED_INPUT,
 };
 
 /* An exit, what is known of it only: the values of the known fields, of the known hot registers
@@ -76,6 +80,20 @@ struct xrw_packed_context {
     uint64_t run, exit;
     uint32_t vcpu, bytes;
     char kind[16];
+    uint8_t data[];
+};
+
+/* A run that begins or ends. */
+struct xrw_packed_run {
+    struct xrw_ring_record record;
+    struct xrw_run run;
+    xrw_exit_id dropped; /* exit that was not added, but its memory was; 0: none */
+};
+
+struct xrw_packed_input {
+    struct xrw_ring_record record;
+    uint64_t run, n;
+    struct xrw_input input;
     uint8_t data[];
 };
 

@@ -43,15 +43,15 @@ const char *const xrw_statement_text[XRW_SQL_COUNT] = {
     [XRW_SQL_GET_META] = "SELECT value FROM meta WHERE key = ?",
     [XRW_SQL_ADD_REASON] = "INSERT INTO exit_reason(reason, name, what, vendor) VALUES(?, ?, ?, ?)",
     [XRW_SQL_ADD_RUN] =
-        "INSERT INTO run(first_exit, last_exit, end_unix_ns, stop, stop_detail, id, source, mode,"
-        " memory, vcpus, interrupts, reexecutable, fitness, domain, parent, start_unix_ns, "
+        "INSERT INTO run(first_exit, last_exit, end_unix_ns, stop, stop_detail, path, id, source,"
+        " mode, memory, vcpus, interrupts, reexecutable, fitness, domain, parent, start_unix_ns, "
         "base_run)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [XRW_SQL_END_RUN] = "UPDATE run SET first_exit = ?, last_exit = ?, end_unix_ns = ?, stop = ?,"
-                        " stop_detail = ?, path = ? WHERE id = ?",
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [XRW_SQL_UPDATE_RUN] =
+        "UPDATE run SET first_exit = ?, last_exit = ?, end_unix_ns = ?, stop = ?,"
+        " stop_detail = ?, path = ? WHERE id = ?",
     [XRW_SQL_ADD_INPUT] = "INSERT INTO input(run, n, space, address, name, data)"
                           " VALUES(?, ?, ?, ?, ?, ?)",
-    [XRW_SQL_EXTEND_RUN] = "UPDATE run SET last_exit = ? WHERE id = ?",
     [XRW_SQL_ADD_SITE] =
         "INSERT INTO site(id, insn, rip" SITE_FIELDS ", exits, first_exit, last_exit)"
         " VALUES(?1, ?, ?" SITE_MARKS ", 0, ?, 0)",

@@ -262,7 +262,7 @@ static int insert_block(struct xrw_store *store, const struct xrw_block *block,
     if (ret)
         return ret;
     xrw_db_bind_u64(stmt, 1, block->id);
-    xrw_db_bind_u64(stmt, 2, store->drain.run);
+    xrw_db_bind_u64(stmt, 2, store->drain.run.id);
     xrw_db_bind_u64(stmt, 3, block->vcpu);
     xrw_db_bind_u64(stmt, 4, block->resume);
     xrw_db_bind_u64(stmt, 5, block->exits);
