@@ -84,6 +84,7 @@ struct xrw_store_drain {
     uint64_t last_block;
     uint64_t uncommitted; /* exits */
     uint64_t last_commit_ns;
+    uint64_t commit_ns; /* from that to the next */
     bool half; /* what came after the last exit belongs to the next one */
     struct xrw_batch *batch;
     struct xrw_image *image[XRW_BULKS]; /* NULL: rows are bound and stepped */

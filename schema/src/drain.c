@@ -12,6 +12,9 @@
 
 #define COMMIT_EXITS 32768u
 #define COMMIT_NS 250000000u
+#define COMMIT_NS_MAX 1000000000u
+#define COMMIT_SHARE 50u   /* a commit takes no more than this part of the time */
+#define COMMIT_RECORDS 64u /* how often to look whether one is due */
 
 static uint64_t now_ns(void)
 {
@@ -94,9 +97,18 @@ static int write_rows(struct xrw_store *store, struct xrw_error *err)
     return ret ? ret : xrw_drain_run(store, err);
 }
 
+/* How long to the next commit: a quarter of a second, or longer where one takes long. */
+static uint64_t commit_interval(uint64_t last_took_ns)
+{
+    uint64_t ns = last_took_ns * COMMIT_SHARE;
+
+    return ns < COMMIT_NS ? COMMIT_NS : ns > COMMIT_NS_MAX ? COMMIT_NS_MAX : ns;
+}
+
 static int commit(struct xrw_store *store, struct xrw_error *err)
 {
     struct xrw_store_drain *drain = &store->drain;
+    uint64_t began_ns = now_ns();
     sqlite3_stmt *stmt;
     int ret = write_rows(store, err);
 
@@ -113,6 +125,7 @@ static int commit(struct xrw_store *store, struct xrw_error *err)
     drain->uncommitted = 0;
     drain->committed_exit = drain->applied_exit;
     drain->last_commit_ns = now_ns();
+    drain->commit_ns = commit_interval(drain->last_commit_ns - began_ns);
     return 0;
 }
 
@@ -166,7 +179,7 @@ static int commit_if_due(struct xrw_store *store, struct xrw_error *err)
 
     if (drain->half || !drain->uncommitted)
         return 0;
-    if (drain->uncommitted < COMMIT_EXITS && now_ns() - drain->last_commit_ns < COMMIT_NS)
+    if (drain->uncommitted < COMMIT_EXITS && now_ns() - drain->last_commit_ns < drain->commit_ns)
         return 0;
     return xrw_db_commit(store, err);
 }
@@ -183,8 +196,10 @@ static void take_records(struct xrw_store *store)
         if (!atomic_load_explicit(&store->drain.failed, memory_order_relaxed)) {
             int ret = take_record(store, record, &err);
 
-            if (!ret && (++taken % 64 == 0))
+            if (!ret && ++taken >= COMMIT_RECORDS && !store->drain.half) {
                 ret = commit_if_due(store, &err);
+                taken = 0;
+            }
             if (ret)
                 give_up(store, ret, err.text);
         }
@@ -217,6 +232,7 @@ void *xrw_drain_thread(void *arg)
     int state;
 
     store->drain.last_commit_ns = now_ns();
+    store->drain.commit_ns = COMMIT_NS;
     while ((state = xrw_ring_wait(ring)) != XRW_RING_ENDED) {
         take_records(store);
         if (state == XRW_RING_SETTLE) {

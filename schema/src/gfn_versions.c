@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define FIRST_CAPACITY ((size_t)1 << 10)
+#define FIRST_CAPACITY ((size_t)1 << 6) /* a short run has few, and there may be many runs */
 
 static struct xrw_gfn_version *slot(const struct xrw_gfn_versions *map, xrw_gfn gfn)
 {

@@ -98,7 +98,7 @@ int xrw_store_close(struct xrw_store *store, struct xrw_error *err);
 
 /*
  * Commit everything added so far, and wait until it is.  The store commits by itself, after many
- * exits or a quarter of a second, so this is for moments when nothing more comes.  Asked for
+ * exits or a quarter of a second (up to a second, where a commit takes long), so this is for moments when nothing more comes.  Asked for
  * between an exit's memory and the exit, it happens when the exit is added. After a failure to
  * write (-ENOSPC ...) the store takes nothing more and says so again; what was committed before is
  * intact, and err tells up to which exit.
