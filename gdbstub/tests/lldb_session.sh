@@ -25,9 +25,9 @@ timeout 120 "$lldb" -x -b -o "log enable -f $work/packets gdb-remote packets" \
     -o "command source -e false $work/script" </dev/null >"$work/raw" 2>&1 ||
     { cat "$work/raw"; echo "$lldb failed: $?"; exit 1; }
 
-# What it says of watched values comes whenever it likes.
+# What it says of watched values and of having detached comes whenever it likes.
 sed -e '1,/command source/d' -e '/^Executing commands/d' -e "s|$work/||" -e 's/[ \t]*$//' -e '/^$/d' \
-    -e '/^\(old\|new\) value:/d' -e '/^Watchpoint . hit:/d' "$work/raw" >"$work/transcript"
+    -e '/^\(old\|new\) value:/d' -e '/^Watchpoint . hit:/d' -e '/^Process 1 detached/d' "$work/raw" >"$work/transcript"
 if [ "${UPDATE:-}" = 1 ]; then
     cp "$work/transcript" "$expected"
 fi
