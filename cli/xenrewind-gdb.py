@@ -20,7 +20,7 @@ DAP_CACHES = (
     ("gdb.dap.globalvars", "clear"),
 )
 
-FILTER = "[reason=NAME] [rip=ADDR[-ADDR]] [vcpu=N]"
+FILTER = "[reason=NAME] [rip=ADDR[-ADDR]] [vcpu=N] [REGISTER=N]"
 
 # Name, the monitor command that it is, what it does.
 MOVES = (

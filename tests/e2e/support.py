@@ -61,8 +61,8 @@ class Server:
             raise AssertionError(f"the server ended with {self.process.returncode}: {self.errors}")
 
 
-def gdb_command(commands, *arguments):
-    command = ["gdb", "-nx", "-q", "-batch", "-iex", "set debuginfod enabled off"]
+def gdb_command(commands, *arguments, batch=True):
+    command = ["gdb", "-nx", "-q", *(["-batch"] if batch else []), "-iex", "set debuginfod enabled off"]
     for text in ("set pagination off", "set confirm off", "set width 0", *commands):
         command += ["-ex", text]
     return command + list(arguments)

@@ -20,8 +20,7 @@ LLDB = next(filter(None, map(shutil.which, ("lldb", "lldb-19", "lldb-16", "lldb-
 
 def run_gdb(script):
     """Commands on standard input: unlike in a script, an error does not end the session."""
-    command = gdb_command(["set architecture i386:x86-64", "set trace-commands on"])
-    command.remove("-batch")
+    command = gdb_command(["set architecture i386:x86-64", "set trace-commands on"], batch=False)
     with open(script) as commands:
         done = subprocess.run(command, stdin=commands, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
     text = done.stdout[done.stdout.index("(gdb) ") :]

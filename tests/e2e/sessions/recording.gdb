@@ -75,13 +75,15 @@ delete
 find /b 0xffffffff80000000, +0x800, 0x0f, 0x01, 0xc1
 find /w 0xffffffff80001000, +0x100, 0xdeadbeef
 # The monitor; a jump behind gdb's back needs a flush.
-monitor help
+monitor help check
 monitor goto 22
 maintenance flush register-cache
 print $exit_id
 x/gx 0xffffffff80001010
 monitor where
 monitor next reason=HLT
+monitor prev rip=ffffffff80000200
+monitor next rax=0x15
 monitor prev rip=ffffffff80000200
 monitor exits 20 3
 monitor checkpoint here
