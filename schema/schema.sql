@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
--- The tables of a recording, format 3.  docs/recording.md says what every column means.
+-- The tables of a recording, format 4.  docs/recording.md says what every column means.
 -- Unsigned 64-bit values are stored bit for bit in signed integers.  NULL: not known.
 -- Columns follow the tables of core and of schema/src/columns.h, in their order; a test compares.
 
@@ -131,12 +131,12 @@ CREATE TABLE exit (
   block INTEGER NOT NULL,            -- block.id
   kept  INTEGER NOT NULL,            -- kept.id
   work  INTEGER NOT NULL,            -- work.id
-  d_time_ns INTEGER DEFAULT 0, d_tsc INTEGER DEFAULT 0, gap INTEGER, advance INTEGER DEFAULT 0,
-  after_rax INTEGER, d_r9 INTEGER DEFAULT 0, d_r10 INTEGER DEFAULT 0,
-  d_sysregs INTEGER DEFAULT 0, d_entries INTEGER DEFAULT 0, after_rflags INTEGER, d_gpa INTEGER,
-  d_gla INTEGER, qualification INTEGER, after_rcx INTEGER, after_rdx INTEGER, after_rbx INTEGER,
-  after_sysregs INTEGER, after_rsi INTEGER, after_rdi INTEGER, after_cr2 INTEGER,
-  after_cr3 INTEGER, after_rsp INTEGER, after_rbp INTEGER, after_r8 INTEGER, after_r9 INTEGER,
+  gap INTEGER, d_time_ns INTEGER DEFAULT 0, d_tsc INTEGER DEFAULT 0, advance INTEGER DEFAULT 0,
+  after_rax INTEGER, after_rdx INTEGER, d_r9 INTEGER DEFAULT 0, after_rcx INTEGER,
+  d_r10 INTEGER DEFAULT 0, d_sysregs INTEGER DEFAULT 0, d_gpa INTEGER, d_gla INTEGER,
+  after_rbx INTEGER, after_rsi INTEGER, after_sysregs INTEGER, after_rdi INTEGER,
+  qualification INTEGER, d_entries INTEGER DEFAULT 0, after_cr3 INTEGER, after_rflags INTEGER,
+  after_cr2 INTEGER, after_rsp INTEGER, after_rbp INTEGER, after_r8 INTEGER, after_r9 INTEGER,
   after_r10 INTEGER, after_r11 INTEGER, after_r12 INTEGER, after_r13 INTEGER, after_r14 INTEGER,
   after_r15 INTEGER, after_rip INTEGER, whole_entries INTEGER, whole_entry_tsc INTEGER,
   unknown INTEGER DEFAULT 0, d_entry_tsc_offset INTEGER DEFAULT 0

@@ -96,7 +96,8 @@ enum xrw_site_field {
 };
 
 /*
- * The columns of `exit` after its id, in order: kind, name.
+ * The columns of `exit` after its id, in order: kind, name.  A row has a byte for each up to the last
+ * that it needs, so those that many need come first (tests/bench/bench_layout.py).
  * BASED d_NAME: difference from the block's, 0 if left out; RARE the same, NULL (not known) if left
  * out; AFTER after_NAME: value after the handling, NULL if unchanged; WHOLE: the value itself.
  */
@@ -105,27 +106,27 @@ enum xrw_site_field {
     X(WHOLE, block)                                                                                \
     X(WHOLE, kept)                                                                                 \
     X(WHOLE, work)                                                                                 \
+    X(WHOLE, gap)                                                                                  \
     X(BASED, time_ns)                                                                              \
     X(BASED, tsc)                                                                                  \
-    X(WHOLE, gap)                                                                                  \
     X(WHOLE, advance)                                                                              \
     X(AFTER, rax)                                                                                  \
+    X(AFTER, rdx)                                                                                  \
     X(BASED, r9)                                                                                   \
+    X(AFTER, rcx)                                                                                  \
     X(BASED, r10)                                                                                  \
     X(BASED, sysregs)                                                                              \
-    X(BASED, entries)                                                                              \
-    X(AFTER, rflags)                                                                               \
     X(RARE, gpa)                                                                                   \
     X(RARE, gla)                                                                                   \
-    X(WHOLE, qualification)                                                                        \
-    X(AFTER, rcx)                                                                                  \
-    X(AFTER, rdx)                                                                                  \
     X(AFTER, rbx)                                                                                  \
-    X(WHOLE, after_sysregs)                                                                        \
     X(AFTER, rsi)                                                                                  \
+    X(WHOLE, after_sysregs)                                                                        \
     X(AFTER, rdi)                                                                                  \
-    X(AFTER, cr2)                                                                                  \
+    X(WHOLE, qualification)                                                                        \
+    X(BASED, entries)                                                                              \
     X(AFTER, cr3)                                                                                  \
+    X(AFTER, rflags)                                                                               \
+    X(AFTER, cr2)                                                                                  \
     X(AFTER, rsp)                                                                                  \
     X(AFTER, rbp)                                                                                  \
     X(AFTER, r8)                                                                                   \

@@ -107,7 +107,7 @@ static void other_formats_are_refused(void **state)
     const char *path = copy_of_tour("newer.db");
 
     (void)state;
-    sql_on(path, "PRAGMA user_version = 4");
+    sql_on(path, "PRAGMA user_version = 5");
     assert_refused(path, -EPROTONOSUPPORT, "newer xenrewind");
     path = copy_of_tour("older.db");
     sql_on(path, "PRAGMA user_version = 1");

@@ -24,7 +24,7 @@
 struct ingest {
     struct stream *stream;
     char folder[64], path[96];
-    double index_seconds, bytes_per_exit;
+    double index_seconds;
 };
 
 static void check(int ret, const struct xrw_error *err)
@@ -95,7 +95,6 @@ static double run_store(void *ctx)
     after = bench_now_ns();
     (void)fprintf(stderr, "ingest: %.2f s, %.2f s of processor time\n",
                   (double)(after - before) / 1e9, (double)(bench_cpu_ns() - cpu) / 1e9);
-    ingest->bytes_per_exit = (double)xrw_store_file_bytes(store) / EXITS;
     end(ingest, store, &run);
     return EXITS / ((double)(after - before) / 1e9);
 }
@@ -291,7 +290,6 @@ int main(void)
     (void)snprintf(ingest.path, sizeof ingest.path, "%s/it", ingest.folder);
     (void)bench_pairs("ingest/exits", "exits/s", run_store, "raw append log through the same ring",
                       run_raw, &ingest);
-    bench_report("ingest/table-bytes", ingest.bytes_per_exit, "bytes/exit");
     bench_report("ingest/end", ingest.index_seconds, "s per M exits");
     bench_report_against("ingest/wide-table", run_wide(&ingest), "exits/s",
                          run_wide(&ingest) / run_store(&ingest), "ingest/exits");

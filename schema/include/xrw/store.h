@@ -31,7 +31,7 @@ extern "C" {
 #endif
 
 #define XRW_STORE_APPLICATION_ID 0x58524557 /* "XREW" */
-#define XRW_STORE_FORMAT_VERSION 3          /* user_version */
+#define XRW_STORE_FORMAT_VERSION 4          /* user_version */
 
 struct xrw_store;
 
