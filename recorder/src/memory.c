@@ -25,7 +25,7 @@
 #define HYPERCALL_MEMORY_OP 12u
 #define HYPERCALL_MULTICALL 13u
 
-int memory_create(struct memory **out, const struct memory_ops *ops, void *ctx)
+int memory_create(struct memory **out, const struct memory_ops *ops, void *ctx, bool frames)
 {
     struct memory *m = calloc(1, sizeof *m);
 
@@ -33,6 +33,7 @@ int memory_create(struct memory **out, const struct memory_ops *ops, void *ctx)
         return -ENOMEM;
     m->ops = ops;
     m->ctx = ctx;
+    m->frames = frames;
     *out = m;
     return 0;
 }
@@ -44,8 +45,10 @@ void memory_destroy(struct memory *m)
     for (size_t i = 0; i < m->group_count; i++)
         if (m->groups[i].users)
             m->ops->unmap(m->ctx, m->groups[i].pages, m->groups[i].count);
-    for (size_t i = 0; i < m->count; i++)
+    for (size_t i = 0; i < m->count; i++) {
         free(m->slots[i].copy);
+        free(m->slots[i].start);
+    }
     free(m->slots);
     free(m->groups);
     ram_deinit(&m->ram);
@@ -71,154 +74,29 @@ struct slot *memory_slot(const struct memory *m, xrw_gfn gfn)
     return index == GFN_MAP_NONE ? NULL : &m->slots[index];
 }
 
-/* Room for one more element. */
-static int grow(void **array, size_t *capacity, size_t count, size_t element)
-{
-    size_t wanted = *capacity ? *capacity * 2 : 256;
-    void *bigger;
-
-    if (count < *capacity)
-        return 0;
-    bigger = realloc(*array, wanted * element);
-    if (!bigger)
-        return -ENOMEM;
-    *array = bigger;
-    *capacity = wanted;
-    return 0;
-}
-
-/* ---- groups of mapped pages ------------------------------------------ */
-
-static int new_group(struct memory *m, size_t *index)
-{
-    int rc;
-
-    for (size_t i = 0; m->free_groups && i < m->group_count; i++)
-        if (!m->groups[i].users) {
-            m->free_groups--;
-            *index = i;
-            return 0;
-        }
-    rc = grow((void **)&m->groups, &m->group_capacity, m->group_count, sizeof *m->groups);
-    if (rc)
-        return rc;
-    *index = m->group_count++;
-    m->groups[*index] = (struct group){0};
-    return 0;
-}
-
-static void leave_group(struct memory *m, size_t index)
-{
-    struct group *group = &m->groups[index];
-
-    if (--group->users)
-        return;
-    m->ops->unmap(m->ctx, group->pages, group->count);
-    m->singles -= group->count == 1;
-    m->free_groups++;
-}
-
-/*
- * Map the pages of n slots (at most GROUP) in one piece; those mapped before leave their groups.
- * A page that the fork does not have any more keeps its old mapping: it reads as it last was.
- */
-static int map_slots(struct memory *m, const size_t *indexes, size_t n)
-{
-    xrw_gfn gfns[GROUP];
-    bool present[GROUP];
-    const uint8_t *pages;
-    size_t group, users = 0;
-    int rc = new_group(m, &group);
-
-    if (rc)
-        return rc;
-    for (size_t i = 0; i < n; i++)
-        gfns[i] = m->slots[indexes[i]].gfn;
-    rc = m->ops->map(m->ctx, false, gfns, n, &pages, present);
-    for (size_t i = 0; i < n && !rc; i++)
-        users += present[i];
-    if (rc || !users) {
-        m->free_groups++;
-        if (!rc)
-            m->ops->unmap(m->ctx, pages, n);
-        return rc;
-    }
-    m->groups[group] = (struct group){pages, n, users};
-    m->singles += n == 1;
-    for (size_t i = 0; i < n; i++) {
-        struct slot *slot = &m->slots[indexes[i]];
-
-        if (!present[i])
-            continue;
-        if (slot->map)
-            leave_group(m, slot->group);
-        slot->map = pages + i * XRW_PAGE_BYTES;
-        slot->group = group;
-    }
-    return 0;
-}
-
-/* Map anew, in whole groups, all slots or those that are mapped alone. */
-int memory_regroup(struct memory *m, bool all)
-{
-    size_t indexes[GROUP], n = 0;
-    int rc = 0;
-
-    for (size_t i = 0; i < m->count && !rc; i++) {
-        if (all || !m->slots[i].map || m->groups[m->slots[i].group].count == 1)
-            indexes[n++] = i;
-        if (n == GROUP || (n && i + 1 == m->count)) {
-            rc = map_slots(m, indexes, n);
-            n = 0;
-        }
-    }
-    return rc;
-}
-
 /* ---- watching -------------------------------------------------------- */
 
-/* A slot for a page, not mapped yet. */
-static int new_slot(struct memory *m, xrw_gfn gfn, bool private)
-{
-    struct slot slot = {.gfn = gfn, .private = private, .marked = !private};
-    int rc = grow((void **)&m->slots, &m->capacity, m->count, sizeof *m->slots);
-
-    if (rc)
-        return rc;
-    slot.copy = malloc(XRW_PAGE_BYTES);
-    if (!slot.copy)
-        return -ENOMEM;
-    rc = gfn_map_add(&m->by_gfn, gfn, m->count);
-    if (rc) {
-        free(slot.copy);
-        return rc;
-    }
-    m->slots[m->count++] = slot;
-    m->private_count += private;
-    return 0;
-}
-
 /* Watch a page from now on; leaves the mapping to the caller if it is not alone. */
-static int watch(struct memory *m, xrw_gfn gfn, bool private, bool alone)
+static int watch(struct memory *m, xrw_gfn gfn, bool private, bool table, bool alone)
 {
     struct slot *slot = memory_slot(m, gfn);
-    size_t index;
+    size_t index = slot ? (size_t)(slot - m->slots) : m->count;
     int rc = 0;
 
     if (!slot) {
-        rc = new_slot(m, gfn, private);
-        index = m->count - 1;
+        rc = memory_new_slot(m, gfn, private);
     } else if (private && !slot->private) {
-        slot->private = true;
-        slot->given = false;
+        slot->private = slot->fresh = true;
         m->private_count++;
-        index = (size_t)(slot - m->slots);
         alone = true; /* its mapping shows the shared frame */
     } else {
-        return 0;
+        alone = false;
     }
-    if (!rc && alone)
-        rc = map_slots(m, &index, 1);
+    if (rc)
+        return rc;
+    m->slots[index].table = m->slots[index].table || table;
+    if (alone)
+        rc = memory_map_slots(m, MAP_FORK, &index, 1);
     if (!rc && m->singles >= GROUP)
         rc = memory_regroup(m, false);
     return rc;
@@ -232,7 +110,7 @@ int memory_look_at(struct memory *m, xrw_gfn gfn, bool page_table)
 
     if (rc || type == PAGE_HOLE || (type == PAGE_SHARED && !page_table))
         return rc;
-    return watch(m, gfn, type == PAGE_PRIVATE, true);
+    return watch(m, gfn, type == PAGE_PRIVATE, page_table, true);
 }
 
 /* Ask Xen about all pages. */
@@ -249,7 +127,7 @@ static int look_at_all(struct memory *m)
             rc = m->ops->types(m->ctx, false, extent->first + done, n, types);
             for (size_t j = 0; j < n && !rc; j++)
                 if (types[j] == PAGE_PRIVATE)
-                    rc = watch(m, extent->first + done + j, true, false);
+                    rc = watch(m, extent->first + done + j, true, false, false);
         }
     }
     return rc ? rc : memory_regroup(m, false);
@@ -266,7 +144,27 @@ static int look_at_tables(struct memory *m)
     return rc;
 }
 
+int memory_give(struct slot *slot, source_page page, void *page_ctx, struct xrw_error *err)
+{
+    bool forced = slot->fresh;
+
+    memcpy(slot->copy, slot->map, XRW_PAGE_BYTES);
+    slot->given = true;
+    slot->fresh = false;
+    return page(page_ctx, slot->gfn, slot->copy, forced, err);
+}
+
 /* ---- base image ------------------------------------------------------ */
+
+/* Not of all pages of a domain that is no fork: they are all originals. */
+static void note_start(const struct memory *m, struct slot *slot)
+{
+    if (!slot->original || m->private_count > KEPT_OWN || slot->start)
+        return;
+    slot->start = malloc(XRW_PAGE_BYTES);
+    if (slot->start)
+        memcpy(slot->start, slot->copy, XRW_PAGE_BYTES);
+}
 
 /* The pages of a part of RAM, as the fork has them. */
 static int base_batch(struct memory *m, xrw_gfn first, size_t n, uint64_t *read, source_page page,
@@ -274,21 +172,20 @@ static int base_batch(struct memory *m, xrw_gfn first, size_t n, uint64_t *read,
 {
     xrw_gfn gfns[RAM_BATCH];
     bool present[RAM_BATCH];
-    const uint8_t *pages;
+    uint8_t *pages;
     int rc;
 
     for (size_t i = 0; i < n; i++)
         gfns[i] = first + i;
-    rc = m->ops->map(m->ctx, true, gfns, n, &pages, present);
+    rc = m->ops->map(m->ctx, MAP_PARENT, gfns, n, &pages, present);
     if (rc)
         return rc;
     for (size_t i = 0; i < n && !rc; i++) {
         struct slot *slot = memory_slot(m, first + i);
 
         if (slot && slot->map) {
-            memcpy(slot->copy, slot->map, XRW_PAGE_BYTES);
-            slot->given = true;
-            rc = page(page_ctx, slot->gfn, slot->copy, false, err);
+            rc = memory_give(slot, page, page_ctx, err);
+            note_start(m, slot);
         } else if (present[i]) {
             rc = page(page_ctx, first + i, pages + i * XRW_PAGE_BYTES, false, err);
         } else {
@@ -458,19 +355,19 @@ int memory_changes(struct memory *m, source_page page, void *page_ctx, struct xr
 
     if (rc)
         return cannot_follow(rc, err);
-    for (size_t i = 0; i < m->count && !rc; i++) {
+    for (size_t i = 0; i < m->count && rc >= 0; i++) {
         struct slot *slot = &m->slots[i];
-        bool forced = slot->private && !slot->given;
+        bool differs =
+            slot->map && (!slot->given || memcmp(slot->copy, slot->map, XRW_PAGE_BYTES) != 0);
 
         /* What a page held before it was watched is not known here: a page table that is shared
          * may have got accessed bits since the base image. */
-        if (!slot->map || (slot->given && !memcmp(slot->copy, slot->map, XRW_PAGE_BYTES)))
+        if (!slot->map || (!differs && !(slot->fresh && m->frames)))
             continue;
-        memcpy(slot->copy, slot->map, XRW_PAGE_BYTES);
-        slot->given = true;
-        rc = page(page_ctx, slot->gfn, slot->copy, forced, err);
+        slot->changed = slot->changed || differs;
+        rc = memory_give(slot, page, page_ctx, err);
     }
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 int memory_read(struct memory *m, xrw_gpa gpa, void *buf, size_t bytes)

@@ -6,9 +6,9 @@
 
 static int fetch(struct parent_page *page, const struct memory_ops *ops, void *ctx, xrw_gfn gfn)
 {
-    const uint8_t *map;
+    uint8_t *map;
     bool present;
-    int rc = ops->map(ctx, true, &gfn, 1, &map, &present);
+    int rc = ops->map(ctx, MAP_PARENT, &gfn, 1, &map, &present);
 
     if (rc)
         return rc;

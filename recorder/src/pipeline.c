@@ -226,8 +226,10 @@ static int begin(struct pipeline *p, struct xrw_error *err)
         rc = pipeline_take_base(p, err);
     if (!rc && p->options->each_exit)
         rc = hook_start(&p->hook, p->options->each_exit, err);
+    if (!rc)
+        rc = xrw_store_commit(p->store, err);
     p->begun_ns = p->last_commit_ns = p->last_progress_ns = pipeline_now_ns(p);
-    return rc ? rc : xrw_store_commit(p->store, err);
+    return rc;
 }
 
 /* The guest is as it was before the first run again. */

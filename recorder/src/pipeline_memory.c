@@ -29,9 +29,13 @@ int pipeline_add_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool private,
     struct pipeline *p = ctx;
     /* Between frames it matters that a page was private: it may have changed and changed back. */
     bool force = private && p->run.memory == XRW_MEMORY_FRAMES;
+    int rc;
 
-    return xrw_store_add_page(p->store, p->run.id, gfn, p->running ? p->at.exit.id : 0, page, force,
-                              err);
+    if (p->memory == XRW_RECORD_MEMORY_NONE)
+        return 0;
+    rc = xrw_store_add_page(p->store, p->run.id, gfn, p->running ? p->at.exit.id : 0, page, force,
+                            err);
+    return rc || p->running ? rc : xrw_store_has_own_page(p->store, gfn);
 }
 
 static int add_base_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool private,

@@ -19,7 +19,7 @@
 #include <stddef.h>
 
 /* A page of guest memory.  forced: known to differ from the parent's even if its content does not.
- */
+ * 0, or a negative errno; before the guest runs 1 if it is not what the base image has. */
 typedef int (*source_page)(void *ctx, xrw_gfn gfn, const uint8_t *page, bool forced,
                            struct xrw_error *err);
 

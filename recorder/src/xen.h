@@ -56,11 +56,6 @@ int xen_resume_domain(struct xen_calls *xen, uint32_t domain);
 /* What a domain is told by CPUID for a leaf, sub-leaf 0; -ENOENT if it does not have it. */
 int xen_cpuid_leaf(struct xen_calls *xen, uint32_t domain, uint32_t leaf, xen_cpuid_leaf_t *out);
 
-/* Map n pages read-only; entries of errs that are not 0 were not mapped. */
-const uint8_t *xen_map(struct xen_calls *xen, uint32_t domain, const xen_pfn_t *gfns, size_t n,
-                       int *errs);
-void xen_unmap(struct xen_calls *xen, const uint8_t *pages, size_t n);
-
 /* ---- the fork (xen_fork.c) -------------------------------------------- */
 
 /* Check that a domain is of a kind that can be recorded and forked. */

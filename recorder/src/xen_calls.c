@@ -204,15 +204,3 @@ int xen_cpuid_leaf(struct xen_calls *xen, uint32_t domain, uint32_t leaf, xen_cp
     }
     return -ENOENT;
 }
-
-const uint8_t *xen_map(struct xen_calls *xen, uint32_t domain, const xen_pfn_t *gfns, size_t n,
-                       int *errs)
-{
-    return xenforeignmemory_map(xen->fmem, domain, PROT_READ, n, gfns, errs);
-}
-
-void xen_unmap(struct xen_calls *xen, const uint8_t *pages, size_t n)
-{
-    if (pages)
-        (void)xenforeignmemory_unmap(xen->fmem, (void *)(uintptr_t)pages, n);
-}

@@ -15,19 +15,21 @@ static uint32_t domain_of(const struct xen_memory *m, bool parent)
     return parent ? m->parent : m->fork;
 }
 
-static int map(void *ctx, bool parent, const xrw_gfn *gfns, size_t n, const uint8_t **pages,
+static int map(void *ctx, enum map_as as, const xrw_gfn *gfns, size_t n, uint8_t **pages,
                bool *present)
 {
     struct xen_memory *m = ctx;
     xen_pfn_t pfns[RAM_BATCH];
     int errs[RAM_BATCH];
-    const uint8_t *mapped;
+    void *mapped;
 
     if (n > RAM_BATCH)
         return -EINVAL;
     for (size_t i = 0; i < n; i++)
         pfns[i] = gfns[i];
-    mapped = xen_map(m->xen, domain_of(m, parent), pfns, n, errs);
+    mapped =
+        xenforeignmemory_map(m->xen->fmem, domain_of(m, as == MAP_PARENT),
+                             as == MAP_OWN ? PROT_READ | PROT_WRITE : PROT_READ, n, pfns, errs);
     if (!mapped)
         return errno ? -errno : -ENOMEM;
     for (size_t i = 0; i < n; i++)
@@ -36,11 +38,11 @@ static int map(void *ctx, bool parent, const xrw_gfn *gfns, size_t n, const uint
     return 0;
 }
 
-static void unmap(void *ctx, const uint8_t *pages, size_t n)
+static void unmap(void *ctx, uint8_t *pages, size_t n)
 {
     struct xen_memory *m = ctx;
 
-    xen_unmap(m->xen, pages, n);
+    (void)xenforeignmemory_unmap(m->xen->fmem, pages, n);
 }
 
 /* A page that can be mapped is there, even if Xen would bring it in from farther up only now. */
@@ -48,12 +50,12 @@ static int types_by_mapping(struct xen_memory *m, xrw_gfn first, size_t n, enum 
 {
     xrw_gfn gfns[RAM_BATCH];
     bool present[RAM_BATCH];
-    const uint8_t *pages;
+    uint8_t *pages;
     int rc;
 
     for (size_t i = 0; i < n; i++)
         gfns[i] = first + i;
-    rc = map(m, true, gfns, n, &pages, present);
+    rc = map(m, MAP_PARENT, gfns, n, &pages, present);
     if (rc == -EINVAL || rc == -ENOENT)
         memset(present, 0, sizeof present); /* none of them */
     else if (rc)

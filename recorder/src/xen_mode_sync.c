@@ -15,6 +15,7 @@
 /* Whether this exit asks for a page that the fork can have, and has now. */
 static int bring_in(struct xen_source *s, const struct xrw_exit *exit, bool *done)
 {
+    const xrw_gfn gfn = exit->field[XRW_EXIT_gpa] >> XRW_PAGE_SHIFT;
     bool write = xrw_exit_page_write(exit);
     enum page_type type;
     int rc;
@@ -24,12 +25,14 @@ static int bring_in(struct xen_source *s, const struct xrw_exit *exit, bool *don
     if (!s->target.is_fork || xrw_exit_kind(exit) != XRW_KIND_PAGE ||
         !exit->field_known[XRW_EXIT_gpa] || exit->field_known[XRW_EXIT_idt_info])
         return 0;
-    rc = xen_page_types(&s->xen, s->target.domain, exit->field[XRW_EXIT_gpa] >> XRW_PAGE_SHIFT, 1,
-                        &type);
+    rc = xen_page_types(&s->xen, s->target.domain, gfn, 1, &type);
     if (rc || !(type == PAGE_HOLE || (type == PAGE_SHARED && write)))
         return rc;
-    return xen_bring_in(&s->xen, s->target.domain, exit->field[XRW_EXIT_gpa] >> XRW_PAGE_SHIFT, 1,
-                        write, done);
+    if (!write)
+        return xen_bring_in(&s->xen, s->target.domain, gfn, 1, false, done);
+    rc = memory_own(s->memory, gfn);
+    *done = !rc;
+    return rc == -ENODATA ? 0 : rc;
 }
 
 /* An interrupt, NMI or machine check of the host's; an interrupt window is not, and comes again. */

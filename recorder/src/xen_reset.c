@@ -123,7 +123,7 @@ int xen_source_reset(struct xen_source *s, source_page page, void *page_ctx, str
     if (state < 0)
         return state;
     if (s->memory)
-        memory_release(s->memory);
+        memory_release(s->memory, state == SOURCE_IDLE);
     rc =
         state == SOURCE_IDLE ? renew(s, err) : xen_source_reset_fork(s, state == SOURCE_ENDED, err);
     return rc || !s->memory ? rc : memory_reset(s->memory, page, page_ctx, err);
@@ -131,21 +131,12 @@ int xen_source_reset(struct xen_source *s, source_page page, void *page_ctx, str
 
 /* ---- input ----------------------------------------------------------- */
 
-/* Where page tables are read before the guest runs: in the parent, which has the same. */
+/* Page tables are read before the guest runs. */
 static int read_start(void *ctx, xrw_gpa gpa, void *buf, size_t bytes)
 {
     struct xen_source *s = ctx;
-    xen_pfn_t gfn = gpa >> XRW_PAGE_SHIFT;
-    const uint8_t *page;
-    int error = 0;
 
-    if (s->memory)
-        return memory_read(s->memory, gpa, buf, bytes);
-    page = xen_map(&s->xen, s->target.parent, &gfn, 1, &error);
-    if (page && !error)
-        memcpy(buf, page + gpa % XRW_PAGE_BYTES, bytes);
-    xen_unmap(&s->xen, page, 1);
-    return page && !error ? 0 : -ENODATA;
+    return memory_read(s->memory, gpa, buf, bytes);
 }
 
 static int find_page(struct xen_source *s, const struct source_write *write, uint64_t address,
@@ -169,27 +160,6 @@ static int find_page(struct xen_source *s, const struct source_write *write, uin
     return 0;
 }
 
-/* Mapping a page for writing makes it the fork's own. */
-static int write_page(struct xen_source *s, xrw_gpa gpa, const uint8_t *data, size_t bytes,
-                      struct xrw_error *err)
-{
-    xen_pfn_t gfn = gpa >> XRW_PAGE_SHIFT;
-    int error = 0;
-    uint8_t *page = xenforeignmemory_map(s->xen.fmem, s->target.domain, PROT_READ | PROT_WRITE, 1,
-                                         &gfn, &error);
-    bool mapped = page && !error;
-
-    if (mapped)
-        memcpy(page + gpa % XRW_PAGE_BYTES, data, bytes);
-    if (page)
-        (void)xenforeignmemory_unmap(s->xen.fmem, page, 1);
-    return mapped ? 0
-                  : xrw_error_set(err, -EFAULT,
-                                  "no input can be written to guest-physical %#" PRIx64
-                                  ": that is not RAM",
-                                  gpa);
-}
-
 int xen_source_write(struct xen_source *s, const struct source_write *write, source_page page,
                      void *page_ctx, struct xrw_error *err)
 {
@@ -205,9 +175,7 @@ int xen_source_write(struct xen_source *s, const struct source_write *write, sou
             n = write->bytes - done;
         rc = find_page(s, write, address, &gpa, err);
         if (!rc)
-            rc = write_page(s, gpa, data + done, n, err);
-        if (!rc && s->memory)
-            rc = memory_written(s->memory, gpa >> XRW_PAGE_SHIFT, page, page_ctx, err);
+            rc = memory_write(s->memory, gpa, data + done, n, page, page_ctx, err);
     }
     return rc;
 }

@@ -66,8 +66,15 @@ static int choose_mode(struct xen_source *s, struct xrw_run *run, struct xrw_err
 
 static bool wants_memory(const struct xen_source *s)
 {
-    return s->mode->holds_always || (s->options->memory != XRW_RECORD_MEMORY_DEFAULT &&
-                                     s->options->memory != XRW_RECORD_MEMORY_NONE);
+    return s->mode->holds_always || s->options->input_count ||
+           (s->options->memory != XRW_RECORD_MEMORY_DEFAULT &&
+            s->options->memory != XRW_RECORD_MEMORY_NONE);
+}
+
+static bool wants_every_exit(const struct xen_source *s)
+{
+    return s->options->memory == XRW_RECORD_MEMORY_EXIT ||
+           (s->options->memory == XRW_RECORD_MEMORY_DEFAULT && s->mode->holds_always);
 }
 
 /* In sync mode Xen does not bring a fork's pages in; and without details the exit does not say
@@ -85,7 +92,7 @@ static int open_memory(struct xen_source *s, struct xrw_error *err)
         return 0;
     rc = xen_memory_init(&s->domains, &s->xen, s->target.domain, s->target.parent);
     if (!rc)
-        rc = memory_create(&s->memory, &xen_memory_ops, &s->domains);
+        rc = memory_create(&s->memory, &xen_memory_ops, &s->domains, !wants_every_exit(s));
     if (rc)
         return xrw_error_set(err, rc, "cannot look at the memory of domain %" PRIu32 ": %s",
                              s->target.parent, strerror(-rc));

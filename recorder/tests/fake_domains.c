@@ -98,10 +98,19 @@ void fake_write_through(struct fake *f, xrw_gfn gfn, uint64_t word)
     memcpy(frame(f, page_of(f, false, gfn)->frame), &word, sizeof word);
 }
 
+static bool is_mapped(const struct fake *f, xrw_gfn gfn)
+{
+    for (size_t i = 0; i < FAKE_MAPPINGS; i++)
+        for (size_t j = 0; f->mapping[i].of_fork && j < f->mapping[i].count; j++)
+            if (f->mapping[i].gfns[j] == gfn)
+                return true;
+    return false;
+}
+
 void fake_reset(struct fake *f)
 {
     for (size_t i = 0; i < FAKE_GFNS; i++)
-        if (f->fork.low[i].type == PAGE_PRIVATE) {
+        if (f->fork.low[i].type == PAGE_PRIVATE && (f->reset_frees || !is_mapped(f, i))) {
             f->fork.low[i] = (struct fake_page){PAGE_HOLE, 0};
             f->fork_pages--;
         }
@@ -136,23 +145,37 @@ static int types(void *ctx, bool parent, xrw_gfn first, size_t n, enum page_type
 }
 
 /* Frame that a mapping shows; a page that the fork does not have comes in.  -1: none. */
-static long frame_to_map(struct fake *f, bool parent, xrw_gfn gfn)
+static long frame_to_map(struct fake *f, enum map_as as, xrw_gfn gfn)
 {
-    struct fake_page *page = page_of(f, parent, gfn);
+    struct fake_page *page = page_of(f, as == MAP_PARENT, gfn);
 
     if (!page)
         return -1;
-    if (page->type == PAGE_HOLE && !parent && page_of(f, true, gfn)->type != PAGE_HOLE) {
+    if (as == MAP_OWN && page->type != PAGE_PRIVATE && page_of(f, true, gfn)->type != PAGE_HOLE) {
+        fake_copy(f, gfn);
+        f->made_own++;
+    } else if (page->type == PAGE_HOLE && as == MAP_FORK &&
+               page_of(f, true, gfn)->type != PAGE_HOLE) {
         fake_share(f, gfn);
         f->brought_in++;
     }
     return page->type == PAGE_HOLE ? -1 : (long)page->frame;
 }
 
-static int map(void *ctx, bool parent, const xrw_gfn *gfns, size_t n, const uint8_t **pages,
+static struct fake_mapping *find_mapping(struct fake *f, const uint8_t *pages)
+{
+    for (size_t i = 0; i < FAKE_MAPPINGS; i++)
+        if (f->mapping[i].pages == pages)
+            return &f->mapping[i];
+    fail_msg("no such mapping, or too many");
+    return NULL;
+}
+
+static int map(void *ctx, enum map_as as, const xrw_gfn *gfns, size_t n, uint8_t **pages,
                bool *present)
 {
     struct fake *f = ctx;
+    struct fake_mapping *mapping;
     uint8_t *at;
 
     if (fails(f))
@@ -160,14 +183,19 @@ static int map(void *ctx, bool parent, const xrw_gfn *gfns, size_t n, const uint
     at = mmap(NULL, n * XRW_PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(at != MAP_FAILED);
     for (size_t i = 0; i < n; i++) {
-        long number = frame_to_map(f, parent, gfns[i]);
+        long number = frame_to_map(f, as, gfns[i]);
 
         present[i] = number >= 0;
         if (present[i])
-            assert_true(mmap(at + i * XRW_PAGE_BYTES, XRW_PAGE_BYTES, PROT_READ,
+            assert_true(mmap(at + i * XRW_PAGE_BYTES, XRW_PAGE_BYTES,
+                             as == MAP_OWN ? PROT_READ | PROT_WRITE : PROT_READ,
                              MAP_SHARED | MAP_FIXED, f->memory,
                              (off_t)number * XRW_PAGE_BYTES) != MAP_FAILED);
     }
+    mapping = find_mapping(f, NULL);
+    assert_true(n <= sizeof mapping->gfns / sizeof *gfns);
+    *mapping = (struct fake_mapping){.pages = at, .count = n, .of_fork = as != MAP_PARENT};
+    memcpy(mapping->gfns, gfns, n * sizeof *gfns);
     f->mapped += n;
     f->mappings++;
     if (f->mappings > f->most_mappings)
@@ -176,14 +204,15 @@ static int map(void *ctx, bool parent, const xrw_gfn *gfns, size_t n, const uint
     return 0;
 }
 
-static void unmap(void *ctx, const uint8_t *pages, size_t n)
+static void unmap(void *ctx, uint8_t *pages, size_t n)
 {
     struct fake *f = ctx;
 
     assert_true(f->mapped >= n);
     f->mapped -= n;
     f->mappings--;
-    assert_int_equal(munmap((void *)(uintptr_t)pages, n * XRW_PAGE_BYTES), 0);
+    *find_mapping(f, pages) = (struct fake_mapping){0};
+    assert_int_equal(munmap(pages, n * XRW_PAGE_BYTES), 0);
 }
 
 static int extent(void *ctx, xrw_gfn *last, uint64_t *pages)

@@ -23,6 +23,14 @@ struct fake_domain {
     struct fake_page low[FAKE_GFNS], middle[FAKE_HIGH], high[FAKE_HIGH];
 };
 
+#define FAKE_MAPPINGS 256u
+struct fake_mapping {
+    const uint8_t *pages; /* NULL: free */
+    size_t count;
+    bool of_fork;
+    xrw_gfn gfns[512];
+};
+
 struct fake {
     int memory; /* the frames */
     uint8_t *frames;
@@ -32,7 +40,10 @@ struct fake {
     uint64_t fork_pages, parent_pages;
     size_t mapped; /* pages, now */
     size_t mappings, most_mappings;
+    struct fake_mapping mapping[FAKE_MAPPINGS];
+    bool reset_frees;  /* pages that are mapped, too, as Xen 4.14 does */
     size_t brought_in; /* pages that a mapping made shared: must not happen */
+    size_t made_own;   /* of the fork's, by mapping them to be written */
     unsigned calls, fail_at;
     unsigned type_calls;
 };
@@ -56,7 +67,8 @@ void fake_copy(struct fake *f, xrw_gfn gfn);
 void fake_write(struct fake *f, xrw_gfn gfn, uint64_t word);
 void fake_write_through(struct fake *f, xrw_gfn gfn, uint64_t word);
 
-/* The fork has the pages that it had when it was new: private ones that it got since are holes. */
+/* The fork has the pages that it had when it was new: private ones that it got since are holes, but
+ * those that are mapped. */
 void fake_reset(struct fake *f);
 
 /* The frame there is replaced by another, as by XENMEM_exchange. */

@@ -112,7 +112,8 @@ static int write_input(void *ctx, const struct source_write *write, source_page 
     if (rc)
         return rc;
     memcpy(f->pages[gfn] + write->address % XRW_PAGE_BYTES, write->data, write->bytes);
-    return page(page_ctx, gfn, f->pages[gfn], false, err);
+    rc = page(page_ctx, gfn, f->pages[gfn], false, err);
+    return rc < 0 ? rc : 0;
 }
 
 static int reset(void *ctx, source_page page, void *page_ctx, struct xrw_error *err)
@@ -132,7 +133,8 @@ static int reset(void *ctx, source_page page, void *page_ctx, struct xrw_error *
     if (!f->marks)
         return 0;
     f->pages[2][100] = (uint8_t)f->resets;
-    return page(page_ctx, 2, f->pages[2], false, err);
+    rc = page(page_ctx, 2, f->pages[2], false, err);
+    return rc < 0 ? rc : 0;
 }
 
 static int go(void *ctx, struct xrw_error *err)

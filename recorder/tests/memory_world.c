@@ -17,7 +17,7 @@ int take_page(void *ctx, xrw_gfn gfn, const uint8_t *page, bool forced, struct x
     assert_true(w->count < sizeof w->given / sizeof *w->given);
     w->given[w->count] = (struct given){.gfn = gfn, .forced = forced};
     memcpy(&w->given[w->count++].word, page, sizeof(uint64_t));
-    return 0;
+    return w->starting && gfn < RAM_GFNS && w->given[w->count - 1].word != 1000 + gfn;
 }
 
 int memory_setup(void **state)
@@ -32,7 +32,7 @@ int memory_setup(void **state)
     fake_copy(&w->fake, SPECIAL_GFN + 8);
     fake_write(&w->fake, SPECIAL_GFN + 8, 5001);
     w->fake.fork_pages += 3; /* that are at no guest frame */
-    assert_int_equal(memory_create(&w->memory, &fake_ops, &w->fake), 0);
+    assert_int_equal(memory_create(&w->memory, &fake_ops, &w->fake, true), 0);
     *state = w;
     return 0;
 }

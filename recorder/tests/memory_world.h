@@ -23,6 +23,7 @@ struct world {
     struct memory *memory;
     struct given given[2 * FAKE_GFNS];
     size_t count;
+    bool starting;  /* a run: take_page() tells what is not as in the base image */
     size_t fail_at; /* page() fails at this call */
 };
 

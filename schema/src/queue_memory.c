@@ -126,6 +126,11 @@ int xrw_store_add_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_e
     return ret;
 }
 
+bool xrw_store_has_own_page(const struct xrw_store *store, xrw_gfn gfn)
+{
+    return xrw_gfn_versions_find(&store->writer.versions, gfn) != NULL;
+}
+
 int xrw_store_add_memory_frame(struct xrw_store *store, uint64_t run, xrw_exit_id exit,
                                struct xrw_error *err)
 {

@@ -162,6 +162,9 @@ int xrw_store_add_exit(struct xrw_store *store, const struct xrw_exit *exit, str
 int xrw_store_add_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_id exit,
                        const uint8_t *page, bool force, struct xrw_error *err);
 
+/* Whether the current run has a version of this page, so that its base image's is not its own. */
+bool xrw_store_has_own_page(const struct xrw_store *store, xrw_gfn gfn);
+
 /* Say that all of memory is as recorded at this exit (XRW_MEMORY_FRAMES). */
 int xrw_store_add_memory_frame(struct xrw_store *store, uint64_t run, xrw_exit_id exit,
                                struct xrw_error *err);
