@@ -23,7 +23,7 @@ static int drain(struct xen_source *s, struct xrw_error *err)
     if (rc < 0)
         return rc;
     s->looked = ring->consumed;
-    s->behind = s->no_hold = false;
+    s->behind = s->no_hold = s->may_have_ended = false;
     return xen_monitor_answer(&s->monitor, ring_unanswered(ring), err);
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The Xen source: a domain, its exits in one of the capture modes, and its memory. */
 #include "xen_source.h"
+#include "xrw/kind.h"
+#include "xrw/svm.h"
+#include "xrw/vmx.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#define LAST_LOOK_MS 20u
+#define HYPERCALL_SCHED_OP 29u
 
 const char *const xrw_record_mode_names[XRW_RECORD_MODES] = {
     [XRW_RECORD_MODE_AUTO] = "auto",
@@ -250,21 +253,42 @@ int xen_source_look(struct xen_source *s, const struct xrw_exit *exit, struct xr
     return rc;
 }
 
+/* Whether the guest may have ended with this exit, or waits for an interrupt: that shows at once. */
+static bool may_be_last(const struct xrw_exit *exit)
+{
+    static const unsigned reasons[] = {XRW_VMX_TRIPLE_FAULT, XRW_VMX_HLT, XRW_SVM_SHUTDOWN,
+                                       XRW_SVM_HLT};
+
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (xrw_exit_basic_reason(exit) == reasons[i])
+            return true;
+    return xrw_exit_kind(exit) == XRW_KIND_HYPERCALL &&
+           (exit->before.value[XRW_REG_rax] & 0xffffffff) == HYPERCALL_SCHED_OP;
+}
+
+/* No exit came.  If the guest has ended, one of its vCPUs may be about to send its last one. */
+static int look(struct xen_source *s, uint64_t hold_in, struct source_exit *out,
+                struct xrw_error *err)
+{
+    int rc, end = xen_target_look(&s->target, err);
+
+    if (end != SOURCE_ENDED && end != SOURCE_IDLE)
+        return end;
+    if (end == SOURCE_ENDED)
+        (void)xen_target_pause(&s->target); /* until none of them runs */
+    rc = s->mode->next(s, 0, hold_in, out, err);
+    return rc == SOURCE_TIMEOUT ? end : rc;
+}
+
 static int next(void *ctx, unsigned timeout_ms, uint64_t hold_in, struct source_exit *out,
                 struct xrw_error *err)
 {
     struct xen_source *s = ctx;
-    int end, rc = s->mode->next(s, timeout_ms, hold_in, out, err);
+    int rc = s->mode->next(s, s->may_have_ended ? 0 : timeout_ms, hold_in, out, err);
 
-    if (rc == SOURCE_TIMEOUT) {
-        end = xen_target_look(&s->target, err);
-        /* Its last exit is sent only after it has ended. */
-        rc = end == SOURCE_ENDED || end == SOURCE_IDLE
-                 ? s->mode->next(s, LAST_LOOK_MS, hold_in, out, err)
-                 : SOURCE_TIMEOUT;
-        if (rc == SOURCE_TIMEOUT)
-            return end;
-    }
+    s->may_have_ended = rc == SOURCE_EXIT && may_be_last(&out->exit);
+    if (rc == SOURCE_TIMEOUT)
+        rc = look(s, hold_in, out, err);
     if (rc >= 0 || rc == -EUCLEAN)
         return rc;
     return xen_target_is_going(&s->target) ? xen_target_look(&s->target, err) : rc;

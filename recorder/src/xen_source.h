@@ -20,6 +20,7 @@ struct xen_source {
     struct memory *memory; /* NULL: not wanted */
     bool behind;           /* exits went by since memory was looked at */
     bool still;            /* several vCPUs are paused by us, to be looked at */
+    bool may_have_ended;   /* with the last exit */
     bool no_hold;          /* not at the next exit: it repeats the last one */
     uint8_t *context;
 };

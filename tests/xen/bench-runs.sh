@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # In dom0: runs a second with recording, beside those of a loop that records nothing, in interleaved pairs.
-# Prints lines: bench MODE PAIR RECORDED LOOP, both in microseconds a run.
+# Lines of /out/figures: MODE PAIR RECORDED LOOP, both in microseconds a run.
 set -eu
 . ./dom0-lib.sh
 
@@ -26,7 +26,7 @@ for mode in ${MODES:-pause sync}; do
             --quiet --json -o /tmp/bench.db >/tmp/bench.json
         runs=$(sed 's/.*"runs": *\([0-9]*\).*/\1/' /tmp/bench.json)
         seconds=$(sed 's/.*"seconds": *\([0-9.]*\).*/\1/' /tmp/bench.json)
-        echo "bench $mode $pair $(awk -v runs="$runs" -v s="$seconds" 'BEGIN { printf "%.1f", s * 1e6 / runs }') $loop"
+        echo "$mode $pair $(awk -v runs="$runs" -v s="$seconds" 'BEGIN { printf "%.1f", s * 1e6 / runs }') $loop" | tee -a /out/figures
     done
 done
 only_domains_left "$parent"
