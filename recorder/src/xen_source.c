@@ -118,8 +118,7 @@ static int start(void *ctx, struct xrw_run *run, struct xrw_error *err)
         rc = xen_source_reset_fork(s, false, err);
     if (!rc)
         rc = choose_mode(s, run, err);
-    if (!rc && s->mode == &xen_mode_sync && s->target.made_fork &&
-        (s->options->runs > 1 || s->options->input_count))
+    if (!rc && s->mode == &xen_mode_sync && s->target.made_fork)
         rc = xen_source_settle(s, err);
     if (!rc)
         rc = xen_monitor_open(&s->monitor, &s->xen, s->target.domain, s->mode->event_mode, err);

@@ -26,12 +26,20 @@ struct fake_xen_vcpu {
     bool handled;   /* its last exit was */
 };
 
+#define FAKE_XEN_MAPPINGS 64u
+
+/* A page of the fork that the recorder has mapped. */
+struct fake_xen_mapping {
+    const uint8_t *at; /* NULL: none */
+    unsigned gfn;
+};
+
 struct fake_xen {
     /* What it is like. */
     bool patched;
     bool stays; /* exits leave RIP where it is */
     unsigned vcpus;
-    uint64_t exits;  /* of all vCPUs, then the guest shuts down */
+    uint64_t exits;  /* of all vCPUs since the last reset, then the guest shuts down */
     unsigned reason; /* of its exits */
     uint64_t xsetbv; /* the vCPUs' exit before which Xen has no XSAVE record of them; 0: none */
     void (*request)(struct fake_xen *xen, uint8_t *bytes); /* spoils what it sends */
@@ -42,7 +50,7 @@ struct fake_xen {
     uint32_t domain; /* that is monitored */
     unsigned pauses, mode;
     bool enabled, is_fork, destroyed;
-    uint64_t made, answered, notifications, contexts;
+    uint64_t made, made_in_run, answered, notifications, contexts, resets;
     uint32_t req_prod, rsp_cons;
     uint8_t *page;
     int event[2]; /* a pipe */
@@ -52,7 +60,9 @@ struct fake_xen {
     int memory[2];                    /* files: of domain 1, of the fork */
     uint8_t (*pages)[XRW_PAGE_BYTES]; /* of the guest that runs */
     int type[FAKE_XEN_PAGES];         /* HVMMEM_* of the fork's pages */
-    uint64_t ept_exits;               /* of a fork that lacked a page */
+    unsigned mapped[FAKE_XEN_PAGES];  /* so often */
+    struct fake_xen_mapping mapping[FAKE_XEN_MAPPINGS];
+    uint64_t ept_exits; /* of a fork that lacked a page */
     uint64_t random;
 };
 
