@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The testbed's Linux guest boots in the embedded source and runs its program in user mode, recorded; what lies
+between the exits is executed again, every gap of it."""
+import json
+import os
+import sqlite3
+import subprocess
+
+# Some hundred million instructions: not for a build with sanitizers where there is another.
+if "XENREWIND_TESTBED_BUILD" in os.environ:
+    os.environ["XENREWIND"] = os.path.join(os.environ["XENREWIND_TESTBED_BUILD"], "cli/xenrewind")
+
+from support import path, xenrewind  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# 22 thousand times Linux asks the PIT for the time, to find out how fast its TSC is.
+EXITS, IN_USER_MODE = 22600, 20
+
+
+def main():
+    kernel = subprocess.run(
+        [os.path.join(HERE, "../xen/build-kernel.sh")], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.strip()
+    recording = path("linux.db")
+    done = xenrewind(
+        "record", "--source", "machine", "--guest-memory", 40, "--initrd", os.environ["INITRD"], "--exits", EXITS,
+        "--cmdline", "nokaslr mitigations=off", "-o", recording, os.path.join(kernel, "vmlinux-boot"), timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with sqlite3.connect(f"file:{recording}?mode=ro", uri=True) as db:
+        exits, stop = db.execute("SELECT last_exit, stop FROM run").fetchone()
+        user, first = db.execute("SELECT count(*), min(id) FROM state WHERE cs & 3 = 3").fetchone()
+    assert (exits, stop) == (EXITS, "exits"), done.stderr
+    assert user >= IN_USER_MODE, f"{user} exits in user mode"
+    done = xenrewind("verify", "--no-gaps", "--json", recording, timeout=500)
+    result = json.loads(done.stdout)
+    assert result["gaps"] == result["verdicts"]["exact"] == EXITS - 1, result
+    print(f"{EXITS} exits, {user} in user mode from {first} on; {result['instructions']} instructions executed again")
+
+
+main()
