@@ -97,6 +97,28 @@ class Verify(unittest.TestCase):
         self.assertEqual([row[0] for row in rows], list(range(1, len(rows) + 1)))
         self.assertEqual({row[2] for row in rows}, {"exact"})
 
+    def changed(self, name, *statements):
+        """What differs in a recording that was altered."""
+        copy = path(name)
+        with open(recorded(), "rb") as source, open(copy, "wb") as target:
+            target.write(source.read())
+        with sqlite3.connect(copy) as db:
+            for statement in statements:
+                db.execute(*statement)
+        return json.loads(xenrewind("verify", "--no-gaps", "--json", copy).stdout)["differences"]
+
+    def test_the_fpu_is_carried_on_where_it_was_not_recorded(self):
+        self.assertEqual(self.changed("no-fpu.db", ("DELETE FROM context WHERE kind = 'fxsave'",)), [])
+
+    def test_an_old_fpu_image_is_found(self):
+        """Its control word is that of a CPU after reset, where the guest had long set another."""
+        exit_id, data = select(recorded(), "SELECT exit, data FROM context WHERE kind = 'fxsave' ORDER BY exit DESC LIMIT 1")[0]
+        old = b"\x40\x00" + data[2:]
+        found = self.changed("old-fpu.db", ("UPDATE context SET data = ? WHERE kind = 'fxsave' AND exit = ?", (old, exit_id)))
+        self.assertEqual(found[0]["exit"], exit_id - 1)
+        self.assertEqual(found[0]["verdict"], "arrived")
+        self.assertIn("x87 control", found[0]["detail"])
+
     def test_a_changed_register_is_found(self):
         """The recording says that the guest went on with another answer to CPUID than it did."""
         copy = path("changed.db")
