@@ -3,7 +3,7 @@
 
 Beside what `monitor' does, they make gdb look at the registers and memory of the new position, and
 every stop says which exit it is at.  gdb's own checkpoint, restart and the like, which need a process
-that can fork, are replaced.  In gdb's DAP server, which has no requests for going back, they are added.
+that can fork, are replaced.  In gdb's DAP server steps go by exit, and back, for which it has no requests.
 """
 import sys
 
@@ -11,6 +11,14 @@ import gdb
 
 # The server behind `gdb -i=dap'; None in any other gdb.
 DAP = sys.modules.get("gdb.dap.server")
+
+# Its requests that step, here by exit: what is at a source line between two exits is not known.
+DAP_MOVES = (
+    ("next", "stepi"),
+    ("stepIn", "stepi"),
+    ("stepBack", "reverse-stepi"),
+    ("reverseContinue", "reverse-continue"),
+)
 
 # What that keeps of a stop, and clears when the machine runs on.
 DAP_CACHES = (
@@ -104,22 +112,17 @@ def on_stop(_event):
         print(text, end="")
 
 
-def offer_reverse_in_dap():
-    """The two requests of DAP for going back, made like gdb's own for going on."""
+def add_dap_request(name, command):
+    """A DAP request that moves, made like gdb's own, which it replaces."""
     from gdb.dap.events import exec_and_expect_stop
     from gdb.dap.state import set_thread
 
-    @DAP.capability("supportsStepBack")
-    @DAP.request("stepBack", response=False)
-    def step_back(*, threadId: int, granularity: str = "statement", **args):
-        set_thread(threadId)
-        by_line = granularity != "instruction" and gdb.newest_frame().find_sal().line > 0
-        exec_and_expect_stop("reverse-next" if by_line else "reverse-stepi")
+    DAP._commands.pop(name, None)
 
-    @DAP.request("reverseContinue", response=False)
-    def reverse_continue(*, threadId: int, **args):
+    @DAP.request(name, response=False)
+    def move(*, threadId: int, **args):
         set_thread(threadId)
-        exec_and_expect_stop("reverse-continue")
+        exec_and_expect_stop(command)
 
 
 Rewind()
@@ -129,4 +132,9 @@ for row in SHOWS:
     Show(*row)
 gdb.events.stop.connect(on_stop)
 if DAP:
-    offer_reverse_in_dap()
+    try:
+        for row in DAP_MOVES:
+            add_dap_request(*row)
+        DAP.capability("supportsStepBack")(add_dap_request)
+    except (AttributeError, ImportError):
+        print("The DAP server of this gdb is another than 16's: no steps back but by commands.")
