@@ -277,62 +277,84 @@ void xrw_batch_make_blocks(struct xrw_batch *batch, uint64_t last_block)
 
 /* ---- rows ------------------------------------------------------------ */
 
-/* What a column is filled from. */
-enum source { FROM_ELSEWHERE, FROM_BASED, FROM_RARE, FROM_AFTER };
+/* What a column is if nothing is put into it: NULL, or 0. */
+#define NULL_WHOLE true
+#define NULL_BASED false
+#define NULL_RARE true
+#define NULL_AFTER true
+#define NULL_OF(kind, name) [XRW_COLUMN_##kind##_##name] = NULL_##kind,
+static const bool default_null[XRW_EXIT_COLUMN_COUNT] = {XRW_EXIT_COLUMN_TABLE(NULL_OF)};
 
-#define SOURCE_WHOLE(name)                                                                         \
-    {                                                                                              \
-        FROM_ELSEWHERE, 0, true                                                                    \
-    }
-#define SOURCE_BASED(name)                                                                         \
-    {                                                                                              \
-        FROM_BASED, XRW_BASED_##name, false                                                        \
-    }
-#define SOURCE_RARE(name)                                                                          \
-    {                                                                                              \
-        FROM_RARE, XRW_BASED_##name, true                                                          \
-    }
-#define SOURCE_AFTER(name)                                                                         \
-    {                                                                                              \
-        FROM_AFTER, XRW_REG_##name, true                                                           \
-    }
-#define SOURCE(kind, name) SOURCE_##kind(name),
+/* Where based values go; rare ones are NULL where they are not known. */
+#define BASED_WHOLE(name)
+#define BASED_BASED(name) [XRW_BASED_##name] = {XRW_COLUMN_BASED_##name, false},
+#define BASED_RARE(name) [XRW_BASED_##name] = {XRW_COLUMN_RARE_##name, true},
+#define BASED_AFTER(name)
+#define BASED_OF(kind, name) BASED_##kind(name)
+static const struct {
+    uint8_t column;
+    bool rare;
+} based_columns[XRW_BASED_COUNT] = {XRW_EXIT_COLUMN_TABLE(BASED_OF)};
 
-static const struct column_source {
-    uint8_t source, index;
-    bool null; /* the default is NULL, else 0 */
-} sources[XRW_EXIT_COLUMN_COUNT] = {XRW_EXIT_COLUMN_TABLE(SOURCE)};
+/* Where registers after the handling go, but RIP. */
+#define AFTER_WHOLE(name)
+#define AFTER_BASED(name)
+#define AFTER_RARE(name)
+#define AFTER_AFTER(name) [XRW_REG_##name] = XRW_COLUMN_AFTER_##name,
+#define AFTER_OF(kind, name) AFTER_##kind(name)
+static const uint8_t after_columns[XRW_HOT_COUNT] = {XRW_EXIT_COLUMN_TABLE(AFTER_OF)};
+
+static void use(struct xrw_row *row, unsigned column)
+{
+    if (column >= row->used)
+        row->used = column + 1;
+}
 
 static void put(struct xrw_row *row, unsigned column, uint64_t value)
 {
     row->value[column] = (int64_t)value;
     row->null[column] = false;
-    if (column >= row->used)
-        row->used = column + 1;
+    use(row, column);
 }
 
-static void put_based(struct xrw_row *row, unsigned column, const struct xrw_batch_exit *exit,
-                      const struct xrw_block *block, unsigned based)
+static void put_based(struct xrw_row *row, const struct xrw_batch_exit *exit,
+                      const struct xrw_block *block)
 {
-    int64_t difference;
+    for (unsigned based = 0; based < XRW_BASED_COUNT; based++) {
+        unsigned column = based_columns[based].column;
+        uint64_t difference = (uint64_t)exit->based[based] - (uint64_t)block->base[based];
 
-    row->null[column] = false;
-    row->value[column] = 0;
-    if (exit->known >> based & 1) {
-        difference = (int64_t)((uint64_t)exit->based[based] - (uint64_t)block->base[based]);
-        row->value[column] = difference;
-        if (difference)
-            row->used = column + 1;
-    } else if (block->known >> based & 1) {
-        row->null[column] = true;
-        row->used = column + 1;
+        if (exit->known >> based & 1) {
+            if (difference || based_columns[based].rare)
+                put(row, column, difference);
+        } else if (block->known >> based & 1 && !based_columns[based].rare) {
+            row->null[column] = true;
+            use(row, column);
+        }
     }
+}
+
+static void put_after(struct xrw_row *row, const struct xrw_batch_exit *exit)
+{
+    const uint32_t rip = UINT32_C(1) << XRW_REG_rip;
+    int64_t advance;
+
+    for (uint32_t left = exit->after & ~rip; left; left &= left - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(left);
+
+        put(row, after_columns[reg], exit->after_value[reg]);
+    }
+    if (!(exit->after & rip))
+        return;
+    if (exit->rip_known && !__builtin_sub_overflow((int64_t)exit->after_value[XRW_REG_rip],
+                                                   (int64_t)exit->rip, &advance))
+        put(row, XRW_COLUMN_WHOLE_advance, (uint64_t)advance);
+    else
+        put(row, XRW_COLUMN_WHOLE_after_rip, exit->after_value[XRW_REG_rip]);
 }
 
 static void put_whole(struct xrw_row *row, const struct xrw_batch_exit *exit)
 {
-    int64_t advance;
-
     if (exit->has_qualification)
         put(row, XRW_COLUMN_WHOLE_qualification, exit->qualification);
     if (exit->has_entries)
@@ -345,13 +367,6 @@ static void put_whole(struct xrw_row *row, const struct xrw_batch_exit *exit)
         put(row, XRW_COLUMN_WHOLE_after_sysregs, exit->after_sysregs);
     if (exit->unknown)
         put(row, XRW_COLUMN_WHOLE_unknown, exit->unknown);
-    if (!(exit->after >> XRW_REG_rip & 1))
-        return;
-    if (exit->rip_known && !__builtin_sub_overflow((int64_t)exit->after_value[XRW_REG_rip],
-                                                   (int64_t)exit->rip, &advance))
-        put(row, XRW_COLUMN_WHOLE_advance, (uint64_t)advance);
-    else
-        put(row, XRW_COLUMN_WHOLE_after_rip, exit->after_value[XRW_REG_rip]);
 }
 
 void xrw_batch_make_row(const struct xrw_batch *batch, unsigned index, struct xrw_row *row)
@@ -360,24 +375,16 @@ void xrw_batch_make_row(const struct xrw_batch *batch, unsigned index, struct xr
     const struct xrw_block *block = &batch->block[batch->block_of[index]];
 
     row->used = 0;
-    for (unsigned i = 0; i < XRW_EXIT_COLUMN_COUNT; i++) {
-        const struct column_source *s = &sources[i];
-
-        row->null[i] = s->null;
-        row->value[i] = 0;
-        if (s->source == FROM_BASED)
-            put_based(row, i, exit, block, s->index);
-        else if (s->source == FROM_RARE && exit->known >> s->index & 1)
-            put(row, i, (uint64_t)exit->based[s->index] - (uint64_t)block->base[s->index]);
-        else if (s->source == FROM_AFTER && exit->after >> s->index & 1)
-            put(row, i, exit->after_value[s->index]);
-    }
+    memset(row->value, 0, sizeof row->value);
+    memcpy(row->null, default_null, sizeof default_null);
+    /* NULL is no default of these. */
+    row->null[XRW_COLUMN_WHOLE_advance] = false;
+    row->null[XRW_COLUMN_WHOLE_unknown] = false;
     put(row, XRW_COLUMN_WHOLE_site, exit->site);
     put(row, XRW_COLUMN_WHOLE_block, block->id);
     put(row, XRW_COLUMN_WHOLE_kept, exit->set[XRW_SET_KEPT]);
     put(row, XRW_COLUMN_WHOLE_work, exit->set[XRW_SET_WORK]);
-    /* NULL is no default of these. */
-    row->null[XRW_COLUMN_WHOLE_advance] = false;
-    row->null[XRW_COLUMN_WHOLE_unknown] = false;
+    put_based(row, exit, block);
+    put_after(row, exit);
     put_whole(row, exit);
 }
