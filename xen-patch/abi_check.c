@@ -27,9 +27,68 @@
     SAME(sizeof(((struct type *)0)->field), sizeof(((struct vm_event_vmexit *)0)->member))
 #define SAME_FIELD(type, field) SAME_MEMBER(type, field, arch.vmx.field)
 #define SAME_SVM(field) SAME_MEMBER(xrw_vmexit_svm, field, arch.svm.field)
+#define SAME_REG(field)                                                                            \
+    SAME(offsetof(struct xrw_event_regs, field), offsetof(struct vm_event_regs_x86, field));       \
+    SAME(sizeof(((struct xrw_event_regs *)0)->field),                                              \
+         sizeof(((struct vm_event_regs_x86 *)0)->field))
 
 SAME(XRW_REQUEST_UNION_OFFSET, offsetof(vm_event_request_t, u));
 SAME(sizeof(vm_event_request_t), sizeof(vm_event_response_t));
+
+SAME(sizeof(struct xrw_event_regs), sizeof(struct vm_event_regs_x86));
+SAME_REG(rax);
+SAME_REG(rcx);
+SAME_REG(rdx);
+SAME_REG(rbx);
+SAME_REG(rsp);
+SAME_REG(rbp);
+SAME_REG(rsi);
+SAME_REG(rdi);
+SAME_REG(r8);
+SAME_REG(r9);
+SAME_REG(r10);
+SAME_REG(r11);
+SAME_REG(r12);
+SAME_REG(r13);
+SAME_REG(r14);
+SAME_REG(r15);
+SAME_REG(rflags);
+SAME_REG(dr6);
+SAME_REG(dr7);
+SAME_REG(rip);
+SAME_REG(cr0);
+SAME_REG(cr2);
+SAME_REG(cr3);
+SAME_REG(cr4);
+SAME_REG(sysenter_cs);
+SAME_REG(sysenter_esp);
+SAME_REG(sysenter_eip);
+SAME_REG(msr_efer);
+SAME_REG(msr_star);
+SAME_REG(msr_lstar);
+SAME_REG(gdtr_base);
+SAME_REG(npt_base);
+SAME_REG(vmtrace_pos);
+SAME_REG(cs_base);
+SAME_REG(ss_base);
+SAME_REG(ds_base);
+SAME_REG(es_base);
+SAME_REG(fs_base);
+SAME_REG(gs_base);
+SAME_REG(cs);
+SAME_REG(ss);
+SAME_REG(ds);
+SAME_REG(es);
+SAME_REG(fs);
+SAME_REG(gs);
+SAME_REG(shadow_gs);
+SAME_REG(gdtr_limit);
+SAME_REG(cs_sel);
+SAME_REG(ss_sel);
+SAME_REG(ds_sel);
+SAME_REG(es_sel);
+SAME_REG(fs_sel);
+SAME_REG(gs_sel);
 
 #if VM_EVENT_INTERFACE_VERSION == 7
 

@@ -82,6 +82,32 @@ struct xrw_vmexit {
     uint32_t pad;
 };
 
+/* The registers that come with each request, stock or patched. */
+struct xrw_event_segment {
+    uint32_t limit : 20; /* in pages if attribute bit 11 is set, else cut to 20 bits */
+    uint32_t ar : 12;    /* attributes: bits 7:0 of the descriptor's, then 15:12 */
+};
+
+struct xrw_event_regs {
+    uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi;
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rflags;
+    uint64_t dr6, dr7; /* on VMX wrong: 0, and stale while the guest owns them */
+    uint64_t rip;
+    uint64_t cr0, cr2, cr3, cr4;
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+    uint64_t msr_efer, msr_star, msr_lstar;
+    uint64_t gdtr_base;
+    uint64_t npt_base, vmtrace_pos; /* 0 and -1 on 4.14 */
+    uint32_t cs_base, ss_base, ds_base, es_base;
+    uint64_t fs_base, gs_base;
+    struct xrw_event_segment cs, ss, ds, es, fs, gs;
+    uint64_t shadow_gs;
+    uint16_t gdtr_limit;
+    uint16_t cs_sel, ss_sel, ds_sel, es_sel, fs_sel, gs_sel;
+    uint16_t pad;
+};
+
 /* Offsets and sizes in a request, in bytes. */
 #define XRW_REQUEST_SIZE_STOCK 400u
 #define XRW_REQUEST_SIZE_PATCHED 480u

@@ -69,7 +69,7 @@ static void set_vmx(struct xrw_exit *exit, const struct xrw_vmexit_vmx *vmx)
 /* Where the registers that are plain 64-bit words stand in the event. */
 #define WORD(reg, member)                                                                          \
     {                                                                                              \
-        XRW_REG_##reg, offsetof(struct vm_event_regs_x86, member)                                  \
+        XRW_REG_##reg, offsetof(struct xrw_event_regs, member)                                     \
     }
 static const struct {
     enum xrw_register reg;
@@ -124,7 +124,7 @@ static inline void put(struct xrw_registers *regs, unsigned reg, uint64_t value)
  * else cut to 20 bits, which matters for an unusable segment: it may hold any.
  */
 static void set_segment(struct xrw_registers *regs, enum xrw_register selector_reg,
-                        uint16_t selector, struct vm_event_x86_selector_reg segment)
+                        uint16_t selector, struct xrw_event_segment segment)
 {
     uint32_t attr = segment.ar, limit = segment.limit;
 
@@ -142,7 +142,7 @@ static void set_segment(struct xrw_registers *regs, enum xrw_register selector_r
  * more: the processor clears the others. Source: Intel SDM, "Saving Segment Registers and
  * Descriptor-Table Registers".
  */
-static void set_registers(struct xrw_registers *regs, const struct vm_event_regs_x86 *event)
+static void set_registers(struct xrw_registers *regs, const struct xrw_event_regs *event)
 {
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         uint64_t value;
@@ -196,7 +196,7 @@ static void decode_stock(const uint8_t *request, struct xrw_exit *exit)
 }
 
 /* Whether the vCPU is held at this exit. */
-static bool decode_patched(const struct xrw_vmexit *event, const struct vm_event_regs_x86 *regs,
+static bool decode_patched(const struct xrw_vmexit *event, const struct xrw_event_regs *regs,
                            struct xrw_exit *exit)
 {
     if (event->vendor == XRW_VMEXIT_VENDOR_VMX) {
@@ -222,7 +222,7 @@ int xen_event_decode(const uint8_t *request, size_t bytes, struct xrw_exit *exit
 {
     struct request_head head;
     struct xrw_vmexit event;
-    struct vm_event_regs_x86 regs;
+    struct xrw_event_regs regs;
     const struct layout *layout;
     bool stock, holds = false;
 

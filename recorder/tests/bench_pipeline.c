@@ -28,7 +28,7 @@ struct guest {
 static void run_guest(struct guest *g)
 {
     struct xrw_vmexit_stock exit = {.reason = XRW_VMX_CPUID};
-    struct vm_event_regs_x86 regs;
+    struct xrw_event_regs regs;
 
     memcpy(&regs, g->request + XRW_REQUEST_REGS_OFFSET_STOCK, sizeof regs);
     if (g->exits++ % 2)
@@ -43,16 +43,16 @@ static void run_guest(struct guest *g)
 
 static void reset_guest(struct guest *g)
 {
-    struct vm_event_regs_x86 regs = {.rsp = 0xffffffff80123f00,
-                                     .rflags = 0x46,
-                                     .cr0 = 0x80050033,
-                                     .cr3 = 0x101000,
-                                     .cr4 = 0x20,
-                                     .msr_efer = 0x500,
-                                     .rbx = 1,
-                                     .rsi = 2,
-                                     .r8 = 3,
-                                     .r15 = 4};
+    struct xrw_event_regs regs = {.rsp = 0xffffffff80123f00,
+                                  .rflags = 0x46,
+                                  .cr0 = 0x80050033,
+                                  .cr3 = 0x101000,
+                                  .cr4 = 0x20,
+                                  .msr_efer = 0x500,
+                                  .rbx = 1,
+                                  .rsi = 2,
+                                  .r8 = 3,
+                                  .r15 = 4};
     const uint32_t head[] = {XRW_VM_EVENT_VERSION_STOCK, 0, VM_EVENT_REASON_VMEXIT, 0};
 
     g->exits = 0;

@@ -100,11 +100,11 @@ static void put_request(uint32_t n, unsigned reason)
     uint32_t head[4] = {fake_xen.patched ? XRW_VM_EVENT_VERSION_PATCHED
                                          : XRW_VM_EVENT_VERSION_STOCK,
                         0, VM_EVENT_REASON_VMEXIT, n};
-    struct vm_event_regs_x86 regs = {.rax = vcpu->exits,
-                                     .rip = FAKE_XEN_CODE + 2 * (vcpu->exits % 16),
-                                     .cr0 = 1,
-                                     .rflags = 2,
-                                     .cs = {.limit = 0xfffff, .ar = 0xc9b}};
+    struct xrw_event_regs regs = {.rax = vcpu->exits,
+                                  .rip = FAKE_XEN_CODE + 2 * (vcpu->exits % 16),
+                                  .cr0 = 1,
+                                  .rflags = 2,
+                                  .cs = {.limit = 0xfffff, .ar = 0xc9b}};
     uint8_t *request = slot(fake_xen.req_prod);
 
     if (fake_xen.mode != XRW_VMEXIT_MODE_ASYNC) {
