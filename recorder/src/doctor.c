@@ -11,6 +11,7 @@
 
 #define ADVICE_PARENT "start an HVM or PVH guest and give --parent ID"
 #define ADVICE_PATCHES "apply the patches of xen-patch/ to Xen, as its README.md says"
+#define ADVICE_EVENT "use Xen 4.17 or later, or 4.14 with the patches of xen-patch/"
 #define ADVICE_FORKS                                                                               \
     "build Xen with CONFIG_MEM_SHARING=y, as docs/xen.md says; or record guests themselves "       \
     "(--domain)"
@@ -41,8 +42,8 @@ static enum xrw_check_state check_xen(const struct doctor_facts *f, struct xrw_c
     if (f->no_xen_code)
         return found(check, XRW_CHECK_MISSING, "record in dom0 of Xen 4.17",
                      "this is not a Xen host: it cannot record, but can replay recordings");
-    if (f->major < 4 || (f->major == 4 && f->minor < 17))
-        return found(check, XRW_CHECK_MISSING, "use Xen 4.17", "%s is too old", f->version);
+    if (f->major < 4 || (f->major == 4 && f->minor < 14))
+        return found(check, XRW_CHECK_MISSING, ADVICE_EVENT, "%s is too old", f->version);
     return found(check, XRW_CHECK_OK, "", "%s", f->version);
 }
 
@@ -164,7 +165,7 @@ static enum xrw_check_state check_event(const struct doctor_facts *f, struct xrw
     /* Without the patches the capability is set there, and no event ever comes. */
     if (is_svm(f) && f->asked && !f->asked_code && !f->pause)
         return found(check, XRW_CHECK_MISSING, ADVICE_PATCHES, "not in this Xen on AMD");
-    return check_capability(f, check, f->event, "use Xen 4.17");
+    return check_capability(f, check, f->event, ADVICE_EVENT);
 }
 
 static enum xrw_check_state check_pause(const struct doctor_facts *f, struct xrw_check *check)
@@ -183,7 +184,7 @@ static enum xrw_check_state check_modes(const struct doctor_facts *f, struct xrw
     if (!f->asked || f->asked_code)
         return found(check, XRW_CHECK_UNKNOWN, ADVICE_PARENT, "Xen cannot be asked");
     if (!event)
-        return found(check, XRW_CHECK_MISSING, is_svm(f) ? ADVICE_PATCHES : "use Xen 4.17", "none");
+        return found(check, XRW_CHECK_MISSING, is_svm(f) ? ADVICE_PATCHES : ADVICE_EVENT, "none");
     return found(check, XRW_CHECK_OK, "", "%s",
                  f->pause ? "pause (exact), async, sync; auto takes pause"
                           : "async (registers at exits; memory at key frames), sync; auto takes "

@@ -7,8 +7,6 @@
 #ifndef XRW_RECORDER_XEN_COMPAT_H
 #define XRW_RECORDER_XEN_COMPAT_H
 
-#include <errno.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <xenctrl.h>
@@ -35,16 +33,13 @@ static inline void xen_compat_grants(struct xen_domctl_createdomain *config)
 #endif
 }
 
-/* 0, or -1 with errno.  Releases that reset all or nothing refuse what they cannot do. */
-static inline int xen_compat_fork_reset(xc_interface *xch, uint32_t fork, bool state, bool memory)
+/* Reset all of a fork.  0, or -1 with errno. */
+static inline int xen_compat_fork_reset(xc_interface *xch, uint32_t fork)
 {
 #if XEN_DOMCTL_INTERFACE_VERSION >= 0x15
-    return xc_memshr_fork_reset(xch, fork, state, memory);
+    return xc_memshr_fork_reset(xch, fork, true, true);
 #else
-    if (state && memory)
-        return xc_memshr_fork_reset(xch, fork);
-    errno = EOPNOTSUPP;
-    return -1;
+    return xc_memshr_fork_reset(xch, fork);
 #endif
 }
 

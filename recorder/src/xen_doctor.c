@@ -43,7 +43,7 @@ static void look_at_host(struct xen_calls *xen, struct doctor_facts *f)
     f->hvm = machine.capabilities & XEN_SYSCTL_PHYSCAP_hvm;
     f->hap = machine.capabilities & XEN_SYSCTL_PHYSCAP_hap;
     f->free_kib = machine.free_pages * (XRW_PAGE_BYTES / 1024);
-    f->sharing = xen_compat_fork_reset(xen->xch, DOMID_INVALID, true, true) ? -errno : 0;
+    f->sharing = xen_compat_fork_reset(xen->xch, DOMID_INVALID) ? -errno : 0;
 }
 
 /* The parent, or else any domain that Xen could monitor; 0: none. */

@@ -26,7 +26,8 @@ static int ask(struct xen_calls *xen, uint32_t domain, uint32_t *caps, struct xr
                              strerror(errno));
     if (!(*caps & (1u << XEN_DOMCTL_MONITOR_EVENT_VMEXIT)))
         return xrw_error_set(err, -EOPNOTSUPP,
-                             "this Xen has no VM-exit monitor event\nuse Xen 4.17 or later");
+                             "this Xen has no VM-exit monitor event\n"
+                             "use Xen 4.17 or later, or 4.14 with the patches of xen-patch/");
     /* Stock Xen has the bit on AMD too, and sends nothing ever. */
     if (!(*caps & XRW_MONITOR_CAP_VMEXIT_PAUSE) && is_amd())
         return xrw_error_set(err, -EOPNOTSUPP,
@@ -41,8 +42,8 @@ static int check_pause(bool patched, struct xrw_error *err)
         return 0;
     return xrw_error_set(err, -EOPNOTSUPP,
                          "this Xen cannot hold a vCPU after an exit (pause mode is missing)\n"
-                         "apply the patches of xen-patch/4.17 to it, as its README.md says, or "
-                         "record in async mode");
+                         "apply the patches of xen-patch/ to it, as its README.md says, or record "
+                         "in async mode");
 }
 
 static void choose(struct xen_choice *choice)

@@ -48,7 +48,7 @@ int xen_source_reset_fork(struct xen_source *s, bool ended, struct xrw_error *er
 {
     int rc = ended ? xen_resume_domain(&s->xen, s->target.domain) : 0;
 
-    if (!rc && xen_compat_fork_reset(s->xen.xch, s->target.domain, true, true))
+    if (!rc && xen_compat_fork_reset(s->xen.xch, s->target.domain))
         rc = -errno;
     if (rc == -ENOSYS)
         return xrw_error_set(err, rc,

@@ -87,7 +87,8 @@ static void test_all_is_well(void **state)
         statement;                                                                                 \
     }
 
-CASE(old_xen, (f->major = 4, f->minor = 16))
+CASE(old_xen, (f->major = 4, f->minor = 13))
+CASE(backport, (f->major = 4, f->minor = 14))
 CASE(other_interface, f->control = -EACCES)
 CASE(not_privileged, f->control = -EPERM)
 CASE(no_answer, f->control = -EIO)
@@ -129,6 +130,7 @@ static const struct {
     const char *advice; /* part of it */
 } troubles[] = {
     {old_xen, "xen", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "4.17"},
+    {backport, "xen", XRW_CHECK_OK, XRW_CHECK_OK, ""},
     {other_interface, "control", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "libxen-dev"},
     {not_privileged, "control", XRW_CHECK_MISSING, XRW_CHECK_MISSING, "dom0"},
     {no_answer, "control", XRW_CHECK_UNKNOWN, XRW_CHECK_UNKNOWN, "dom0"},

@@ -227,14 +227,9 @@ static int command_destroy(const struct xen_handles *xen, const struct options *
     return change(xen, options, "destroy", xc_domain_destroy);
 }
 
-static int reset_fork(xc_interface *xch, uint32_t domid)
-{
-    return xen_compat_fork_reset(xch, domid, true, true);
-}
-
 static int command_reset(const struct xen_handles *xen, const struct options *options)
 {
-    return change(xen, options, "reset", reset_fork);
+    return change(xen, options, "reset", xen_compat_fork_reset);
 }
 
 static int command_list(const struct xen_handles *xen, const struct options *options)

@@ -28,6 +28,7 @@
 #include <xen/hvm/save.h>
 
 #include "vmexit_abi.h"
+#include "xen_compat.h"
 
 #define PAGE 4096u
 #define SLOTS 8u
@@ -68,7 +69,8 @@ static void set_event(struct loop *l, bool enable)
     domctl->domain = (domid_t)l->domain;
     domctl->u.monitor_op.op = enable ? XEN_DOMCTL_MONITOR_OP_ENABLE : XEN_DOMCTL_MONITOR_OP_DISABLE;
     domctl->u.monitor_op.event = XEN_DOMCTL_MONITOR_EVENT_VMEXIT;
-    domctl->u.monitor_op.u.vmexit.sync = l->hold ? XRW_VMEXIT_MODE_PAUSE : XRW_VMEXIT_MODE_ASYNC;
+    xen_compat_vmexit_mode(&domctl->u.monitor_op,
+                           l->hold ? XRW_VMEXIT_MODE_PAUSE : XRW_VMEXIT_MODE_ASYNC);
     if (xencall1(l->call, __HYPERVISOR_domctl, (uintptr_t)domctl) < 0)
         die("VM-exit event");
     xencall_free_buffer(l->call, domctl);

@@ -11,6 +11,7 @@
  * nanoseconds.
  */
 #include "vmexit_abi.h"
+#include "xen_compat.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -71,10 +72,10 @@ static void make_fork(struct loop *l)
                                              .max_vcpus = 1,
                                              .max_evtchn_port = 1023,
                                              .max_grant_frames = 32,
-                                             .max_maptrack_frames = 1024,
-                                             .grant_opts = XEN_DOMCTL_GRANT_version(1)};
+                                             .max_maptrack_frames = 1024};
     xc_domaininfo_t info;
 
+    xen_compat_grants(&config);
     if (xc_domain_getinfolist(l->xch, l->parent, 1, &info) != 1)
         die("the parent");
     config.arch.emulation_flags = info.arch_config.emulation_flags;
@@ -88,7 +89,7 @@ static void enable(struct loop *l, bool on, unsigned mode)
     memset(l->domctl, 0, sizeof *l->domctl);
     l->domctl->u.monitor_op.op = on ? XEN_DOMCTL_MONITOR_OP_ENABLE : XEN_DOMCTL_MONITOR_OP_DISABLE;
     l->domctl->u.monitor_op.event = XEN_DOMCTL_MONITOR_EVENT_VMEXIT;
-    l->domctl->u.monitor_op.u.vmexit.sync = (uint8_t)mode;
+    xen_compat_vmexit_mode(&l->domctl->u.monitor_op, (uint8_t)mode);
     domctl(l, XEN_DOMCTL_monitor_op);
 }
 
@@ -172,7 +173,7 @@ static void reset(struct loop *l, bool ended)
     answer(l);
     if (ended)
         domctl(l, XEN_DOMCTL_resumedomain);
-    if (xc_memshr_fork_reset(l->xch, l->fork, true, true))
+    if (xen_compat_fork_reset(l->xch, l->fork))
         die("resetting");
 }
 

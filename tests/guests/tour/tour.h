@@ -123,7 +123,8 @@ void lapic_write(uint32_t offset, uint32_t value);
 #define ICR_SELF (1u << 18)
 #define ICR_NMI (4u << 8)
 
-extern bool is_amd; /* known after the first hypercall */
+extern bool is_amd;          /* known after the first hypercall */
+extern uint32_t xen_release; /* major number above bit 16, minor below; known after visit_vmcall */
 uint64_t hypercall(uint64_t number, uint64_t arg1, uint64_t arg2, uint64_t arg3);
 #define HYPERCALL_XEN_VERSION 17
 #define HYPERCALL_CONSOLE_IO 18

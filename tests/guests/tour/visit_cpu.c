@@ -127,6 +127,7 @@ uint64_t visit_svm(void)
 }
 
 bool is_amd;
+uint32_t xen_release;
 
 /* The instruction of the other vendor is none. */
 uint64_t hypercall(uint64_t number, uint64_t arg1, uint64_t arg2, uint64_t arg3)
@@ -159,6 +160,7 @@ uint64_t visit_vmcall(void)
     } param = {.domid = DOMID_SELF, .index = 0, .value = ~0ull};
     uint64_t digest = hypercall(HYPERCALL_XEN_VERSION, 0, 0, 0);
 
+    xen_release = (uint32_t)digest;
     EXPECT(digest >> 16 == 4);
     EXPECT(hypercall(HYPERCALL_XEN_VERSION, 1, (uint64_t)version_page, 0) == 0);
     EXPECT(version_page[0] == '.');

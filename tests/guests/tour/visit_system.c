@@ -14,6 +14,7 @@
 #define MSR_FS_BASE 0xc0000100
 #define MSR_KERNEL_GS_BASE 0xc0000102
 #define MSR_NONE 0x12345
+#define XEN_4_15 0x4000fu /* the first that keeps guests from MSRs it does not know */
 #define EFER_SCE 1
 
 #define DR7_FIXED 0x400u
@@ -44,7 +45,7 @@ uint64_t visit_msrs(void)
     EXPECT(rdmsr(MSR_LSTAR) == (uint64_t)watched_function);
     MAY_FAULT("rdmsr", "c"(MSR_NONE), "a"(0), "d"(0));
     MAY_FAULT("wrmsr", "c"(MSR_NONE), "a"(1), "d"(2));
-    EXPECT(traps.count[GP] == faults + 2);
+    EXPECT(traps.count[GP] == (xen_release < XEN_4_15 ? faults : faults + 2));
     return digest;
 }
 
