@@ -208,13 +208,13 @@ static void test_idle_runs_do_not_wait(void **state)
     assert_true(w->fake.clock_ns < 1000000000u);
 }
 
-static void test_each_call_fails_once(void **state)
+static void fail_each_call_once(struct world *w, bool base_touched)
 {
-    struct world *w = *state;
     struct xrw_record_options options = w->options;
 
     options.runs = 3;
     options.max_exits = 2;
+    options.base_touched = base_touched;
     for (unsigned n = 1;; n++) {
         int rc;
 
@@ -285,6 +285,16 @@ static void test_base_of_what_runs_touch(void **state)
     }
 }
 
+static void test_each_call_fails_once(void **state)
+{
+    fail_each_call_once(*state, false);
+}
+
+static void test_each_call_fails_once_with_a_touched_base(void **state)
+{
+    fail_each_call_once(*state, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +309,7 @@ int main(void)
         WORLD_TEST(interrupted),
         WORLD_TEST(idle_runs_do_not_wait),
         WORLD_TEST(each_call_fails_once),
+        WORLD_TEST(each_call_fails_once_with_a_touched_base),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,8 +96,8 @@ enum xrw_site_field {
 };
 
 /*
- * The columns of `exit` after its id, in order: kind, name.  A row has a byte for each up to the last
- * that it needs, so those that many need come first (tests/bench/bench_layout.py).
+ * The columns of `exit` after its id, in order: kind, name.  A row has a byte for each up to the
+ * last that it needs, so those that many need come first (tests/bench/bench_layout.py).
  * BASED d_NAME: difference from the block's, 0 if left out; RARE the same, NULL (not known) if left
  * out; AFTER after_NAME: value after the handling, NULL if unchanged; WHOLE: the value itself.
  */
