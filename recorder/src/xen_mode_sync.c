@@ -12,6 +12,8 @@
 #include "xrw/svm.h"
 #include "xrw/vmx.h"
 
+#include <errno.h>
+
 /* Whether this exit asks for a page that the fork can have, and has now. */
 static int bring_in(struct xen_source *s, const struct xrw_exit *exit, bool *done)
 {
