@@ -19,6 +19,8 @@
 #define PAGE 4096ull
 #define MIB (1ull << 20)
 #define TSC_MODE_ALWAYS_EMULATE 1
+#define TSC_MODE_NEVER_EMULATE 2
+#define TIMER_MODE_NO_DELAY_FOR_MISSED_TICKS 1 /* what xl gives guests */
 
 /* Where the boot information lies, in memory that kernels leave alone until they have read it. */
 enum boot_layout {
@@ -83,14 +85,19 @@ static int populate(xc_interface *xch, uint32_t domid, uint64_t pages)
 }
 
 /* The settings that must stand before the guest's first instruction; forks inherit them. */
-static int configure(xc_interface *xch, uint32_t domid, unsigned vcpus, uint64_t pages)
+static int configure(xc_interface *xch, uint32_t domid, const struct guest_spec *spec,
+                     uint64_t pages)
 {
-    if (xc_domain_max_vcpus(xch, domid, vcpus))
-        return complain(errno, "cannot give the domain %u vCPUs", vcpus);
+    uint32_t tsc_mode = spec->native_tsc ? TSC_MODE_NEVER_EMULATE : TSC_MODE_ALWAYS_EMULATE;
+
+    if (xc_domain_max_vcpus(xch, domid, spec->vcpus))
+        return complain(errno, "cannot give the domain %u vCPUs", spec->vcpus);
     if (xc_domain_setmaxmem(xch, domid, (pages + 1024) * PAGE / 1024))
         return complain(errno, "cannot set the domain's memory limit");
-    if (xc_domain_set_tsc_info(xch, domid, TSC_MODE_ALWAYS_EMULATE, 0, 0, 0))
-        return complain(errno, "cannot have RDTSC emulated");
+    if (xc_domain_set_tsc_info(xch, domid, tsc_mode, 0, 0, 0))
+        return complain(errno, "cannot choose whether RDTSC is emulated");
+    if (xc_hvm_param_set(xch, domid, HVM_PARAM_TIMER_MODE, TIMER_MODE_NO_DELAY_FOR_MISSED_TICKS))
+        return complain(errno, "cannot set the timer mode");
     if (populate(xch, domid, pages))
         return -1;
     if (xc_hvm_param_set(xch, domid, HVM_PARAM_MONITOR_RING_PFN, pages))
@@ -249,7 +256,7 @@ int guest_create(const struct xen_handles *xen, const struct guest_spec *spec, u
 
     if (create_domain(xen->xch, spec->vcpus, &created))
         return -1;
-    if (configure(xen->xch, created, spec->vcpus, pages) ||
+    if (configure(xen->xch, created, spec, pages) ||
         load_memory(xen, spec, created, pages, &entry) || load_cpu(xen->xch, created, entry)) {
         xc_domain_destroy(xen->xch, created);
         return -1;

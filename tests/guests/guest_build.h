@@ -3,6 +3,7 @@
 #ifndef XENREWIND_TESTS_GUEST_BUILD_H
 #define XENREWIND_TESTS_GUEST_BUILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
@@ -13,6 +14,7 @@ struct guest_spec {
     const char *cmdline; /* "" for none */
     unsigned memory_mib; /* 2 to 1024 */
     unsigned vcpus;      /* 1 to 8; all but the first are for the guest to bring up */
+    bool native_tsc;     /* RDTSC does not exit */
 };
 
 struct xen_handles {
@@ -23,8 +25,8 @@ struct xen_handles {
 /**
  * Create a domain and load a kernel into it by the PVH boot protocol.  It is left paused at its
  * first instruction: HVM with HAP and 4 KiB pages, a LAPIC and no device model, RDTSC
- * exiting, and a monitor ring page set aside.  What goes wrong is said on stderr, and no domain is
- * left.
+ * exiting unless asked otherwise, timers as xl has them, and a monitor ring page set aside.  What
+ * goes wrong is said on stderr, and no domain is left.
  *
  * @param domid set to the new domain's id
  * @return 0, or -1

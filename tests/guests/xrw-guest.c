@@ -20,7 +20,8 @@
 enum exit_status { DONE = 0, FAILED = 1, USAGE = 2, BAD_END = 3, TIME_OUT = 4 };
 
 static const char help[] =
-    "usage: xrw-guest create [--memory MIB] [--vcpus N] [--initrd FILE] [--cmdline TEXT] KERNEL\n"
+    "usage: xrw-guest create [--memory MIB] [--vcpus N] [--native-tsc] [--initrd FILE]\n"
+    "                        [--cmdline TEXT] KERNEL\n"
     "       xrw-guest unpause|pause|destroy|reset ID\n"
     "       xrw-guest wait [--ready] [--seconds S] ID\n"
     "       xrw-guest list\n"
@@ -30,7 +31,7 @@ static const char help[] =
     "  create    load a PVH kernel (ELF) into a new domain, print the domain's id; it is left "
     "paused\n"
     "            before its first instruction.  --memory: 2 to 1024, default 4; --vcpus: 1 to 8,\n"
-    "            default 1, the others are down\n"
+    "            default 1, the others are down.  --native-tsc: RDTSC does not exit\n"
     "  wait      until the guest has ended; with --ready, until it says that it is in its steady\n"
     "            loop.  Prints how it stands.  --seconds: no longer than that, default 60\n"
     "  reset     bring a fork back to where it was made\n"
@@ -297,6 +298,9 @@ static int parse_option(int option, struct options *options)
     case 'c':
         options->spec.cmdline = optarg;
         return 0;
+    case 't':
+        options->spec.native_tsc = true;
+        return 0;
     case 'r':
         options->ready = true;
         return 0;
@@ -308,13 +312,10 @@ static int parse_option(int option, struct options *options)
 static int parse(int argc, char **argv, const struct command *command, struct options *options)
 {
     static const struct option known[] = {
-        {"memory", required_argument, NULL, 'm'},
-        {"initrd", required_argument, NULL, 'i'},
-        {"cmdline", required_argument, NULL, 'c'},
-        {"seconds", required_argument, NULL, 's'},
-        {"vcpus", required_argument, NULL, 'v'},
-        {"ready", no_argument, NULL, 'r'},
-        {0},
+        {"memory", required_argument, NULL, 'm'},  {"initrd", required_argument, NULL, 'i'},
+        {"cmdline", required_argument, NULL, 'c'}, {"seconds", required_argument, NULL, 's'},
+        {"vcpus", required_argument, NULL, 'v'},   {"native-tsc", no_argument, NULL, 't'},
+        {"ready", no_argument, NULL, 'r'},         {0},
     };
     int option;
 

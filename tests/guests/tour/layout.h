@@ -31,6 +31,7 @@
 #define VECTOR_HLT 0x50
 #define VECTOR_WINDOW 0x51
 #define VECTOR_TPR 0x52
+#define VECTOR_TICK 0x53
 #define VECTOR_LEAVE_USER 0x80
 
 #endif

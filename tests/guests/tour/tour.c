@@ -189,13 +189,18 @@ static uint32_t own_domain(void)
 
 /* Tell dom0 that a fork may be taken, and wait until this is the fork: it has another domain
  * number. */
-static void wait_for_fork(void)
+void wait_for_fork(void)
 {
     uint32_t parent = own_domain();
 
     report(GUEST_READY);
     while (own_domain() == parent)
         ;
+}
+
+static void take_tour_in_fork(void)
+{
+    wait_for_fork();
     take_tour();
 }
 
@@ -213,9 +218,9 @@ void tour_main(uint32_t start_info)
         const char *name;
         void (*run)(void);
     } modes[] = {
-        {"", take_tour},       {"tour", take_tour},    {"wait", wait_for_fork},
-        {"spin", spin},        {"spin-two", spin_two}, {"triple-fault", triple_fault},
-        {"input", obey_input},
+        {"", take_tour},       {"tour", take_tour},        {"wait", take_tour_in_fork},
+        {"spin", spin},        {"spin-two", spin_two},     {"triple-fault", triple_fault},
+        {"input", obey_input}, {"clocks", measure_clocks},
     };
     uint64_t cmdline = *(const uint64_t *)(HIGH + start_info + CMDLINE_OFFSET);
 

@@ -77,6 +77,12 @@ void triple_fault(void);
 /* Wait for input, and do what it says. */
 void obey_input(void);
 
+/* Tell dom0 that a fork may be taken, and return in the fork. */
+void wait_for_fork(void);
+
+/* In a fork: report how long a fixed piece of work takes, by three clocks, and end. */
+void measure_clocks(void);
+
 /* A number that is the same in every run, mixed into @p digest. */
 uint64_t mix(uint64_t digest, uint64_t value);
 
