@@ -153,9 +153,11 @@ static void end(struct loop *l)
 {
     if (xc_domain_pause(l->xch, l->domain))
         die("pause");
-    set_event(l, false);
+    /* The event cannot be disabled while it holds a vCPU. */
     l->hold = false;
-    take(l);
+    while (take(l))
+        ;
+    set_event(l, false);
     munmap(l->page, PAGE);
     if (xc_monitor_disable(l->xch, l->domain))
         die("xc_monitor_disable");

@@ -23,8 +23,8 @@ record()
 i=0
 while [ "$i" -lt "$pairs" ]; do
     i=$((i + 1))
-    echo "bare async 4000 $(bare-loop async "$fork" 4000)"
-    record async none 4000
+    echo "bare async 20000 $(bare-loop async "$fork" 20000)"
+    record async none 20000
     echo "bare pause 800 $(bare-loop pause "$fork" 800)"
     record pause none 800
     record pause exit 800
