@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From exit to exit: what is due at an entry, running, and which exit is handled by whom. */
+/* From exit to exit: running, and which exit is handled by whom. */
 #include "platform.h"
 
 #include "xrw/vmx.h"
@@ -10,11 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CR8_SHIFT 4
 #define DR6_BS (UINT64_C(1) << 14)
 #define EVENT_TYPE(info) ((info) >> 8 & 7)
-#define EVENT_SOFTWARE 4u /* INT n; the types above are INT1, INT3 and INTO */
-#define TIMER_IRQ 0u
+#define EVENT_SOFTWARE 4u          /* INT n; the types above are INT1, INT3 and INTO */
 #define SLICE (UINT64_C(16) << 20) /* instructions, before the caller is asked again */
 
 /* ---- what handlers do ------------------------------------------------------- */
@@ -237,137 +235,11 @@ int xrw_platform_handle(struct xrw_platform *p, struct xrw_exit *exit, struct xr
     return 0;
 }
 
-/* ---- entry ------------------------------------------------------------------- */
-
-static void advance_devices(struct xrw_platform *p)
-{
-    uint64_t now = xrw_platform_time_ns(p);
-
-    if (p->xen) {
-        lapic_advance(&p->lapic, now);
-        return;
-    }
-    if (pit_take_edge(&p->pit, now)) {
-        pic_line(&p->pic, TIMER_IRQ, true);
-        pic_line(&p->pic, TIMER_IRQ, false);
-    }
-    pic_line(&p->pic, SERIAL_IRQ, serial_irq(&p->serial));
-}
-
-static uint64_t next_event_ns(const struct xrw_platform *p)
-{
-    return p->xen ? lapic_next_ns(&p->lapic) : pit_next_ns(&p->pit);
-}
-
-static bool interrupt_pending(const struct xrw_platform *p)
-{
-    return p->xen ? lapic_pending(&p->lapic) >= 0 : pic_pending(&p->pic);
-}
-
-static unsigned acknowledge(struct xrw_platform *p)
-{
-    int vector;
-
-    if (!p->xen)
-        return pic_acknowledge(&p->pic);
-    vector = lapic_pending(&p->lapic);
-    lapic_acknowledge(&p->lapic, vector);
-    return (unsigned)vector;
-}
-
-static bool nmi_possible(struct xrw_platform *p)
-{
-    struct xrw_machine_state state;
-
-    xrw_machine_store(p->machine, &state);
-    return !(state.interruptibility & (XRW_BLOCKED_BY_NMI | XRW_BLOCKED_BY_MOV_SS));
-}
-
-/* Choose what the entry injects, and which windows are to be waited for. */
-static uint32_t choose_injection(struct xrw_platform *p)
-{
-    uint32_t windows = 0;
-
-    p->current = p->next;
-    p->next.info = 0;
-    if (p->current.info & EVENT_VALID) {
-        if (p->nmi_pending)
-            windows |= XRW_EXITS_NMI_WINDOW;
-        return interrupt_pending(p) ? windows | XRW_EXITS_INTERRUPT_WINDOW : windows;
-    }
-    p->current.info = 0;
-    if (p->nmi_pending && nmi_possible(p)) {
-        p->nmi_pending = false;
-        p->current.info = EVENT_VALID | EVENT_NMI | VECTOR_NMI;
-    } else if (p->nmi_pending)
-        windows |= XRW_EXITS_NMI_WINDOW;
-    if (!interrupt_pending(p))
-        return windows;
-    if (p->current.info || !xrw_machine_interruptible(p->machine))
-        return windows | XRW_EXITS_INTERRUPT_WINDOW;
-    p->current.info = EVENT_VALID | EVENT_EXTERNAL | acknowledge(p);
-    return windows;
-}
-
-/* The task priority below which an interrupt that waits could be delivered. */
-static uint8_t tpr_threshold(const struct xrw_platform *p)
-{
-    int request = p->xen ? lapic_highest_request(&p->lapic) : -1;
-    int tpr = p->apic_page[LAPIC_TPR];
-
-    if (request < 0)
-        return 0;
-    return (uint8_t)((request > tpr ? tpr : request) >> CR8_SHIFT);
-}
-
-static int enter(struct xrw_platform *p)
-{
-    const uint32_t changing = XRW_EXITS_INTERRUPT_WINDOW | XRW_EXITS_NMI_WINDOW | XRW_EXITS_MOV_DR;
-    uint32_t windows, exits;
-    uint8_t threshold;
-    int rc = 0;
-
-    advance_devices(p);
-    windows = choose_injection(p);
-    exits = (p->controls.exits & ~changing) | windows | (p->dr_granted ? 0 : XRW_EXITS_MOV_DR);
-    threshold = tpr_threshold(p);
-    if (exits != p->controls.exits || threshold != p->controls.tpr_threshold) {
-        p->controls.exits = exits;
-        p->controls.tpr_threshold = threshold;
-        rc = xrw_machine_set_controls(p->machine, &p->controls);
-    }
-    if (!rc && p->current.info)
-        rc = xrw_machine_inject(p->machine, p->current.info, p->current.error, p->current.insn_len);
-    p->entries++;
-    p->entry_ns = xrw_platform_time_ns(p);
-    return rc;
-}
-
-/* A halted vCPU goes on when an interrupt comes; time passes at once.  False if none will. */
-static bool wake(struct xrw_platform *p)
-{
-    while (p->halted) {
-        uint64_t next;
-
-        advance_devices(p);
-        if (p->nmi_pending || (interrupt_pending(p) && reg(p, XRW_REG_rflags) & RFLAGS_IF)) {
-            p->halted = false;
-            break;
-        }
-        next = next_event_ns(p);
-        if (next == UINT64_MAX || !(reg(p, XRW_REG_rflags) & RFLAGS_IF))
-            return false;
-        if (next > xrw_platform_time_ns(p))
-            p->skipped_ns += next - xrw_platform_time_ns(p);
-    }
-    return true;
-}
-
 /* ---- run ---------------------------------------------------------------------- */
 
 static uint64_t instructions_to_event(const struct xrw_platform *p)
 {
-    uint64_t next = next_event_ns(p), now = xrw_platform_time_ns(p);
+    uint64_t next = platform_next_event_ns(p), now = xrw_platform_time_ns(p);
 
     if (next == UINT64_MAX)
         return UINT64_MAX;
@@ -463,9 +335,9 @@ int xrw_platform_run(struct xrw_platform *p, const volatile int *interrupted, st
 
     if (p->ended)
         return XRW_PLATFORM_ENDED;
-    if (!p->inside && !wake(p))
+    if (!p->inside && !platform_wake(p))
         return XRW_PLATFORM_IDLE;
-    rc = p->inside ? 0 : enter(p);
+    rc = p->inside ? 0 : platform_enter(p);
     to_event = instructions_to_event(p);
     until.instructions = to_event < SLICE ? to_event : SLICE;
     if (!rc)

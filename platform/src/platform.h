@@ -96,6 +96,13 @@ void guest_ends(struct xrw_platform *p, const char *how);
 
 void platform_print(struct xrw_platform *p, char byte);
 
+/* entry.c: enter the guest; returns what the machine does. */
+int platform_enter(struct xrw_platform *p);
+/* A halted vCPU goes on when an interrupt comes; time passes at once.  False if none will. */
+bool platform_wake(struct xrw_platform *p);
+/* When the timer is due; UINT64_MAX: never. */
+uint64_t platform_next_event_ns(const struct xrw_platform *p);
+
 /* io.c, cr.c, msr.c, memory.c, hypercall.c, task.c */
 exit_handler handle_io, handle_cr, handle_rdmsr, handle_wrmsr, handle_ept, handle_apic_access,
     handle_hypercall, handle_task_switch, handle_xsetbv;
