@@ -1,172 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "batch.h"
 
-#include "xrw/svm.h"
-#include "xrw/vmx.h"
-
 #include <string.h>
-
-#define NOWHERE UINT8_MAX
-
-/* Where each field of an exit goes: a based value, or a field of the site. */
-static const struct {
-    uint8_t based, site;
-} places[XRW_EXIT_FIELD_COUNT] = {
-    [XRW_EXIT_time_ns] = {XRW_BASED_time_ns, NOWHERE},
-    [XRW_EXIT_tsc] = {XRW_BASED_tsc, NOWHERE},
-    [XRW_EXIT_reason] = {NOWHERE, XRW_SITE_reason},
-    [XRW_EXIT_qualification] = {NOWHERE, XRW_SITE_qualification},
-    [XRW_EXIT_gpa] = {XRW_BASED_gpa, NOWHERE},
-    [XRW_EXIT_gla] = {XRW_BASED_gla, NOWHERE},
-    [XRW_EXIT_intr_info] = {NOWHERE, XRW_SITE_intr_info},
-    [XRW_EXIT_intr_error] = {NOWHERE, XRW_SITE_intr_error},
-    [XRW_EXIT_idt_info] = {NOWHERE, XRW_SITE_idt_info},
-    [XRW_EXIT_idt_error] = {NOWHERE, XRW_SITE_idt_error},
-    [XRW_EXIT_insn_len] = {NOWHERE, XRW_SITE_insn_len},
-    [XRW_EXIT_insn_info] = {NOWHERE, XRW_SITE_insn_info},
-    [XRW_EXIT_interruptibility] = {NOWHERE, XRW_SITE_interruptibility},
-    [XRW_EXIT_entry_intr_info] = {NOWHERE, XRW_SITE_entry_intr_info},
-    [XRW_EXIT_entry_error] = {NOWHERE, XRW_SITE_entry_error},
-    [XRW_EXIT_entry_tsc] = {NOWHERE, NOWHERE}, /* see take_entry_tsc() */
-    [XRW_EXIT_entry_tsc_offset] = {XRW_BASED_entry_tsc_offset, NOWHERE},
-    [XRW_EXIT_entries] = {XRW_BASED_entries, NOWHERE},
-};
-
-#define REGISTER(name) XRW_REG_##name,
-const uint8_t xrw_set_registers[XRW_SETS][XRW_SET_MAX] = {
-    [XRW_SET_KEPT] = {XRW_KEPT_TABLE(REGISTER)},
-    [XRW_SET_WORK] = {XRW_WORK_TABLE(REGISTER)},
-};
-
-const unsigned xrw_set_sizes[XRW_SETS] = {
-    [XRW_SET_KEPT] = XRW_KEPT_COUNT,
-    [XRW_SET_WORK] = XRW_WORK_COUNT,
-};
-
-/* Where each hot register goes: to a set, or to the based values (set XRW_SETS), and as which. */
-static const struct {
-    uint8_t set, index;
-} register_places[XRW_HOT_COUNT] = {
-#define KEPT_PLACE(name) [XRW_REG_##name] = {XRW_SET_KEPT, XRW_KEPT_##name},
-    XRW_KEPT_TABLE(KEPT_PLACE)
-#define WORK_PLACE(name) [XRW_REG_##name] = {XRW_SET_WORK, XRW_WORK_##name},
-        XRW_WORK_TABLE(WORK_PLACE)[XRW_REG_r9] = {XRW_SETS, XRW_BASED_r9},
-    [XRW_REG_r10] = {XRW_SETS, XRW_BASED_r10},
-};
-
-/* ---- unpacking ------------------------------------------------------- */
-
-static const uint64_t *unpack_fields(const struct xrw_packed_exit *packed, const uint64_t *value,
-                                     struct xrw_batch_exit *exit, struct xrw_site *site)
-{
-    for (uint32_t left = packed->fields; left; left &= left - 1) {
-        unsigned field = (unsigned)__builtin_ctz(left);
-        unsigned based = places[field].based;
-
-        if (based != NOWHERE) {
-            exit->known |= 1u << based;
-            exit->based[based] = (int64_t)*value++;
-        } else if (places[field].site != NOWHERE) {
-            site->known |= 1u << places[field].site;
-            site->field[places[field].site] = *value++;
-        } else {
-            exit->has_entry_tsc = true;
-            exit->entry_tsc = *value++;
-        }
-    }
-    return value;
-}
-
-static const uint64_t *unpack_before(const struct xrw_packed_exit *packed, const uint64_t *value,
-                                     struct xrw_batch_exit *exit,
-                                     struct xrw_register_set sets[XRW_SETS])
-{
-    for (uint32_t left = packed->before; left; left &= left - 1) {
-        unsigned reg = (unsigned)__builtin_ctz(left);
-        unsigned set = register_places[reg].set, index = register_places[reg].index;
-
-        if (reg == XRW_REG_rip) {
-            exit->rip_known = true;
-            exit->rip = *value++;
-        } else if (set < XRW_SETS) {
-            sets[set].known |= UINT64_C(1) << index;
-            sets[set].value[index] = *value++;
-        } else {
-            exit->known |= 1u << index;
-            exit->based[index] = (int64_t)*value++;
-        }
-    }
-    return value;
-}
-
-/* The time of the entry is near that of the exit. */
-static void take_entry_tsc(struct xrw_batch_exit *exit)
-{
-    exit->has_gap =
-        exit->has_entry_tsc && exit->known >> XRW_BASED_tsc & 1 &&
-        !__builtin_sub_overflow(exit->based[XRW_BASED_tsc], (int64_t)exit->entry_tsc, &exit->gap);
-    exit->has_entry_tsc = exit->has_entry_tsc && !exit->has_gap;
-}
-
-/* An address in the qualification would make a site of every exit. */
-static void take_qualification(struct xrw_batch_exit *exit, struct xrw_site *site)
-{
-    unsigned reason = (unsigned)(site->field[XRW_SITE_reason] & 0xffff);
-
-    if (!(site->known >> XRW_SITE_qualification & 1) ||
-        (reason != XRW_VMX_EXCEPTION_NMI && reason != XRW_VMX_INVLPG && reason != XRW_SVM_INVLPG))
-        return;
-    exit->has_qualification = true;
-    exit->qualification = site->field[XRW_SITE_qualification];
-    site->known &= ~(1u << XRW_SITE_qualification);
-    site->field[XRW_SITE_qualification] = 0;
-}
-
-/* Usually one more at every exit: what is kept is what goes beyond the exit's number. */
-static void take_entries(struct xrw_batch_exit *exit)
-{
-    const uint32_t bit = 1u << XRW_BASED_entries;
-    int64_t beyond;
-
-    if (!(exit->known & bit))
-        return;
-    if (!__builtin_sub_overflow(exit->based[XRW_BASED_entries], (int64_t)exit->id, &beyond)) {
-        exit->based[XRW_BASED_entries] = beyond;
-        return;
-    }
-    exit->has_entries = true;
-    exit->entries = (uint64_t)exit->based[XRW_BASED_entries];
-    exit->known &= ~bit;
-}
-
-void xrw_batch_unpack(const struct xrw_packed_exit *packed, struct xrw_batch_exit *exit,
-                      struct xrw_site *site, struct xrw_register_set sets[XRW_SETS])
-{
-    const uint64_t *value = packed->value;
-
-    memset(site, 0, sizeof *site);
-    memset(sets, 0, XRW_SETS * sizeof *sets);
-    exit->id = packed->id;
-    exit->vcpu = packed->vcpu;
-    exit->known = 1u << XRW_BASED_sysregs;
-    exit->based[XRW_BASED_sysregs] = packed->sysregs;
-    exit->has_qualification = exit->has_entries = exit->has_entry_tsc = exit->rip_known = false;
-    exit->rip = 0;
-    value = unpack_fields(packed, value, exit, site);
-    value = unpack_before(packed, value, exit, sets);
-    exit->resume = packed->after_sysregs != 0;
-    exit->after_sysregs = packed->after_sysregs == packed->sysregs ? 0 : packed->after_sysregs;
-    exit->unknown = packed->unknown;
-    exit->after = packed->after;
-    for (uint32_t left = packed->after; left; left &= left - 1)
-        exit->after_value[__builtin_ctz(left)] = *value++;
-    take_qualification(exit, site);
-    take_entries(exit);
-    take_entry_tsc(exit);
-    site->insn = packed->insn;
-    site->rip = exit->rip;
-    site->rip_known = exit->rip_known;
-}
 
 /* ---- bases ----------------------------------------------------------- */
 
@@ -246,7 +81,7 @@ static void choose_bases(const struct xrw_batch *batch, unsigned index, struct x
     }
 }
 
-static unsigned find_block(struct xrw_batch *batch, const struct xrw_batch_exit *exit)
+static unsigned find_block(struct xrw_batch *batch, const struct xrw_split_exit *exit)
 {
     unsigned i = 0;
 
@@ -317,7 +152,7 @@ static void put(struct xrw_row *row, unsigned column, uint64_t value)
     use(row, column);
 }
 
-static void put_based(struct xrw_row *row, const struct xrw_batch_exit *exit,
+static void put_based(struct xrw_row *row, const struct xrw_split_exit *exit,
                       const struct xrw_block *block)
 {
     for (unsigned based = 0; based < XRW_BASED_COUNT; based++) {
@@ -334,26 +169,25 @@ static void put_based(struct xrw_row *row, const struct xrw_batch_exit *exit,
     }
 }
 
-static void put_after(struct xrw_row *row, const struct xrw_batch_exit *exit)
+static void put_after(struct xrw_row *row, const struct xrw_split_exit *exit)
 {
-    const uint32_t rip = UINT32_C(1) << XRW_REG_rip;
+    const uint64_t *value = exit->after_value;
     int64_t advance;
 
-    for (uint32_t left = exit->after & ~rip; left; left &= left - 1) {
+    for (uint32_t left = exit->after; left; left &= left - 1, value++) {
         unsigned reg = (unsigned)__builtin_ctz(left);
 
-        put(row, after_columns[reg], exit->after_value[reg]);
+        if (reg != XRW_REG_rip)
+            put(row, after_columns[reg], *value);
+        else if (exit->rip_known &&
+                 !__builtin_sub_overflow((int64_t)*value, (int64_t)exit->rip, &advance))
+            put(row, XRW_COLUMN_WHOLE_advance, (uint64_t)advance);
+        else
+            put(row, XRW_COLUMN_WHOLE_after_rip, *value);
     }
-    if (!(exit->after & rip))
-        return;
-    if (exit->rip_known && !__builtin_sub_overflow((int64_t)exit->after_value[XRW_REG_rip],
-                                                   (int64_t)exit->rip, &advance))
-        put(row, XRW_COLUMN_WHOLE_advance, (uint64_t)advance);
-    else
-        put(row, XRW_COLUMN_WHOLE_after_rip, exit->after_value[XRW_REG_rip]);
 }
 
-static void put_whole(struct xrw_row *row, const struct xrw_batch_exit *exit)
+static void put_whole(struct xrw_row *row, const struct xrw_split_exit *exit)
 {
     if (exit->has_qualification)
         put(row, XRW_COLUMN_WHOLE_qualification, exit->qualification);
@@ -371,7 +205,7 @@ static void put_whole(struct xrw_row *row, const struct xrw_batch_exit *exit)
 
 void xrw_batch_make_row(const struct xrw_batch *batch, unsigned index, struct xrw_row *row)
 {
-    const struct xrw_batch_exit *exit = &batch->exit[index];
+    const struct xrw_split_exit *exit = &batch->exit[index];
     const struct xrw_block *block = &batch->block[batch->block_of[index]];
 
     row->used = 0;

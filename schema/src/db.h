@@ -7,6 +7,7 @@
 #include "gfn_versions.h"
 #include "id_map.h"
 #include "image.h"
+#include "packed.h"
 #include "page_cache.h"
 #include "ring.h"
 #include "statements.h"
@@ -20,6 +21,12 @@
 
 #include <sqlite3.h>
 
+/* Ids of the sets of registers that were seen last, by a hash of their values. */
+#define XRW_RECENT_SETS 65536u
+struct xrw_recent_sets {
+    struct xrw_id_map_entry entry[XRW_SETS][XRW_RECENT_SETS];
+};
+
 /* The writing side as its caller's thread sees it: what has been handed to the writing thread. */
 struct xrw_store_writer {
     bool in_run;
@@ -27,8 +34,12 @@ struct xrw_store_writer {
     struct xrw_path path;
     uint64_t inputs; /* of the current run */
     uint64_t next_insn;
-    uint64_t insn_rows, page_rows, sysregs_rows; /* ids given so far */
-    struct xrw_id_map insns, pages, sysregs;
+    /* Ids given so far. */
+    uint64_t insn_rows, page_rows, sysregs_rows, site_rows, space_rows, set_rows[XRW_SETS];
+    struct xrw_id_map insns, pages, sysregs, sites, spaces;
+    struct xrw_recent_sets *recent;
+    uint64_t last_space; /* id of the address space of the last exit; 0: none */
+    struct xrw_space_key last_space_key;
     struct xrw_gfn_versions versions; /* of the current run */
     struct xrw_gfn_versions base;     /* of base_run at exit 0 */
     uint64_t base_run;
@@ -53,26 +64,8 @@ struct xrw_counts {
     size_t rows, capacity, dirty_rows;
 };
 
-/* What decides how page tables are read, of a row of `sysregs`; bit n of known: value n. */
-struct xrw_paging_mode {
-    uint64_t value[3]; /* cr0, cr4, efer: the first of the system registers */
-    uint64_t known;
-};
-
-/* An address space: the key of a row of `space`. */
-struct xrw_space_key {
-    struct xrw_paging_mode mode;
-    uint64_t cr3, cr3_known;
-};
-
 /* The tables that get most rows. */
 enum xrw_bulk { XRW_BULK_EXIT, XRW_BULK_KEPT, XRW_BULK_WORK, XRW_BULKS };
-
-/* Ids of the sets of registers that were seen last, by a hash of their values. */
-#define XRW_RECENT_SETS 65536u
-struct xrw_recent_sets {
-    struct xrw_id_map_entry entry[XRW_SETS][XRW_RECENT_SETS];
-};
 
 /* The writing thread's side; the caller's while that rests. */
 struct xrw_store_drain {
@@ -85,17 +78,11 @@ struct xrw_store_drain {
     uint64_t uncommitted; /* exits */
     uint64_t last_commit_ns;
     uint64_t commit_ns; /* from that to the next */
-    bool half; /* what came after the last exit belongs to the next one */
+    bool half;          /* what came after the last exit belongs to the next one */
     struct xrw_batch *batch;
     struct xrw_image *image[XRW_BULKS]; /* NULL: rows are bound and stepped */
     bool image_tried;
-    uint64_t set_rows[XRW_SETS];
-    struct xrw_recent_sets *recent;
-    struct xrw_id_map sites, spaces;
     struct xrw_counts site_counts, space_counts;
-    struct xrw_paging_mode *modes; /* by id of system registers */
-    size_t mode_capacity;
-    uint64_t last_space, last_space_sysregs, last_space_cr3; /* of the exit before; 0: none */
     uint32_t *page_base; /* by page id: the page that it is a difference from; 0: whole */
     size_t page_capacity;
     _Atomic int failed; /* error after which nothing more is taken; 0: none */
@@ -211,10 +198,6 @@ int xrw_db_open_to_index(struct xrw_store **store, const char *path, struct xrw_
 /* Close it and free everything. */
 void xrw_db_release(struct xrw_store *store);
 
-/* Id of the row of `sysregs` with these values, added if there is none. */
-int xrw_queue_sysregs(struct xrw_store *store, const struct xrw_registers *regs, uint64_t *id,
-                      struct xrw_error *err);
-
 /* ---- writing: what the writing thread does, or the caller's while it rests --------------------
  */
 
@@ -242,6 +225,12 @@ int xrw_drain_exit(struct xrw_store *store, const struct xrw_packed_exit *packed
                    struct xrw_error *err);
 int xrw_drain_sysregs(struct xrw_store *store, const struct xrw_packed_sysregs *packed,
                       struct xrw_error *err);
+int xrw_drain_site(struct xrw_store *store, const struct xrw_packed_site *packed,
+                   struct xrw_error *err);
+int xrw_drain_space(struct xrw_store *store, const struct xrw_packed_space *packed,
+                    struct xrw_error *err);
+int xrw_drain_set(struct xrw_store *store, const struct xrw_packed_set *packed,
+                  struct xrw_error *err);
 int xrw_drain_insn(struct xrw_store *store, const struct xrw_packed_insn *packed,
                    struct xrw_error *err);
 int xrw_drain_page(struct xrw_store *store, const struct xrw_packed_page *packed,
@@ -276,14 +265,6 @@ int xrw_drain_count(struct xrw_counts *counts, uint64_t id, xrw_exit_id exit);
 
 /* Write the counts that changed. */
 int xrw_drain_counts(struct xrw_store *store, struct xrw_error *err);
-
-/* Count an exit in its address space. */
-int xrw_drain_space(struct xrw_store *store, const struct xrw_batch_exit *exit,
-                    const struct xrw_register_set *kept, struct xrw_error *err);
-
-/* Remember what of a row of `sysregs` belongs to an address space. */
-int xrw_drain_paging_mode(struct xrw_store *store, const struct xrw_packed_sysregs *packed,
-                          struct xrw_error *err);
 
 /* ---- reading --------------------------------------------------------- */
 

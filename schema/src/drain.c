@@ -153,6 +153,12 @@ static int take_record(struct xrw_store *store, const struct xrw_ring_record *re
         return xrw_drain_exit(store, packed, err);
     case XRW_PACKED_SYSREGS:
         return xrw_drain_sysregs(store, packed, err);
+    case XRW_PACKED_SITE:
+        return xrw_drain_site(store, packed, err);
+    case XRW_PACKED_SPACE:
+        return xrw_drain_space(store, packed, err);
+    case XRW_PACKED_SET:
+        return xrw_drain_set(store, packed, err);
     case XRW_PACKED_INSN:
         return xrw_drain_insn(store, packed, err);
     case XRW_PACKED_PAGE:

@@ -47,22 +47,21 @@ void xrw_db_release(struct xrw_store *store)
     xrw_ring_destroy(store->writer.ring);
     for (unsigned i = 0; i < XRW_BULKS; i++)
         xrw_image_destroy(store->drain.image[i]);
-    free(store->drain.recent);
     free(store->drain.batch);
     free(store->drain.site_counts.count);
     free(store->drain.site_counts.dirty);
     free(store->drain.space_counts.count);
     free(store->drain.space_counts.dirty);
-    free(store->drain.modes);
-    xrw_id_map_clear(&store->drain.spaces);
     free(store->drain.page_base);
     free(store->site_index);
-    xrw_id_map_clear(&store->drain.sites);
     xrw_gfn_versions_clear(&store->writer.versions);
     xrw_gfn_versions_clear(&store->writer.base);
     xrw_id_map_clear(&store->writer.insns);
     xrw_id_map_clear(&store->writer.pages);
     xrw_id_map_clear(&store->writer.sysregs);
+    xrw_id_map_clear(&store->writer.sites);
+    xrw_id_map_clear(&store->writer.spaces);
+    free(store->writer.recent);
     xrw_page_cache_destroy(store->pages);
     free(store->path);
     free(store);

@@ -2,8 +2,8 @@
 /*
  * Rows of a table as a database image in memory, from which SQLite copies them cell by cell: its
  * transfer optimisation, for `INSERT INTO main.t SELECT * FROM src.t` where both tables are
- * declared alike and have no index.  SQLite does all writing of the recording itself; the page sizes
- * of the two may differ.
+ * declared alike and have no index.  SQLite does all writing of the recording itself; the page
+ * sizes of the two may differ.
  */
 #ifndef XRW_SCHEMA_IMAGE_H
 #define XRW_SCHEMA_IMAGE_H

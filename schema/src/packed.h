@@ -4,7 +4,7 @@
 #define XRW_SCHEMA_PACKED_H
 
 #include "ring.h"
-#include "xrw/exit.h"
+#include "split.h"
 #include "xrw/insn.h"
 #include "xrw/store.h"
 #include "xrw/types.h"
@@ -15,6 +15,9 @@ enum xrw_packed_type {
     XRW_PACKED_EXIT = 1,
     XRW_PACKED_SYSREGS,
     XRW_PACKED_INSN,
+    XRW_PACKED_SITE,
+    XRW_PACKED_SPACE,
+    XRW_PACKED_SET,
     XRW_PACKED_PAGE,
     XRW_PACKED_VERSION,
     XRW_PACKED_FRAME,
@@ -24,19 +27,36 @@ enum xrw_packed_type {
     XRW_PACKED_INPUT,
 };
 
-/* An exit, what is known of it only: the values of the known fields, of the known hot registers
- * before, and of those that differ after, in the order of their tables. */
+/* As many bytes of the exit as are in use. */
 struct xrw_packed_exit {
     struct xrw_ring_record record;
-    uint64_t id, insn; /* insn 0: not known */
-    uint32_t vcpu;
-    uint32_t sysregs, after_sysregs; /* after 0: no resume state */
-    uint32_t fields;                 /* bit n: field n is known */
-    uint32_t before;                 /* bit n: register n is known */
-    uint32_t after;                  /* bit n: register n is given */
-    uint32_t unknown;                /* bit n: register n is not known after */
-    uint32_t values;
-    uint64_t value[XRW_EXIT_FIELD_COUNT + 2 * XRW_HOT_COUNT];
+    struct xrw_split_exit exit;
+};
+
+/* What exits have in common, each before the first exit that has it. */
+struct xrw_packed_site {
+    struct xrw_ring_record record;
+    uint64_t id, first_exit;
+    struct xrw_site site;
+};
+
+struct xrw_packed_set {
+    struct xrw_ring_record record;
+    uint64_t id;
+    enum xrw_set which;
+    struct xrw_register_set set;
+};
+
+/* An address space: CR3 with what else decides how it is read. */
+struct xrw_space_key {
+    uint64_t cr3, cr0, cr4, efer;
+    uint64_t known; /* bit n: that one of these */
+};
+
+struct xrw_packed_space {
+    struct xrw_ring_record record;
+    uint64_t id, first_exit;
+    struct xrw_space_key space;
 };
 
 #define XRW_SYSTEM_COUNT (XRW_REGISTER_COUNT - XRW_HOT_COUNT)
@@ -96,8 +116,5 @@ struct xrw_packed_input {
     struct xrw_input input;
     uint8_t data[];
 };
-
-/* Pack an exit; the ids of its system registers are the caller's to set.  Returns its bytes. */
-size_t xrw_pack_exit(const struct xrw_exit *exit, struct xrw_packed_exit *packed);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Indexes by the value of a register: of its set by value, and of exits by set.  Sets get their ids
- * in the order in which exits have them first, and one that an exit has again is at most `reach' ids
- * behind the newest then: that bounds how many of them a search has to look at.
+ * in the order in which exits have them first, and one that an exit has again is at most `reach'
+ * ids behind the newest then: that bounds how many of them a search has to look at.
  */
 #ifndef XRW_SCHEMA_REGISTER_INDEX_H
 #define XRW_SCHEMA_REGISTER_INDEX_H

@@ -3,7 +3,7 @@
 #include "db.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
 /* ---- system registers, instructions ---------------------------------- */
@@ -12,10 +12,8 @@ int xrw_drain_sysregs(struct xrw_store *store, const struct xrw_packed_sysregs *
                       struct xrw_error *err)
 {
     sqlite3_stmt *stmt;
-    int ret = xrw_drain_paging_mode(store, packed, err);
+    int ret = xrw_drain_begin(store, err);
 
-    if (!ret)
-        ret = xrw_drain_begin(store, err);
     if (!ret)
         ret = xrw_db_statement(store, XRW_SQL_ADD_SYSREGS, &stmt, err);
     if (ret)
@@ -44,11 +42,12 @@ int xrw_drain_insn(struct xrw_store *store, const struct xrw_packed_insn *packed
     return xrw_db_insert(store, stmt, "adding an instruction", err);
 }
 
-/* ---- sites ----------------------------------------------------------- */
+/* ---- sites, address spaces ------------------------------------------- */
 
-static int insert_site(struct xrw_store *store, uint64_t id, const struct xrw_site *site,
-                       xrw_exit_id exit, struct xrw_error *err)
+int xrw_drain_site(struct xrw_store *store, const struct xrw_packed_site *packed,
+                   struct xrw_error *err)
 {
+    const struct xrw_site *site = &packed->site;
     sqlite3_stmt *stmt;
     int ret = xrw_drain_begin(store, err);
 
@@ -56,46 +55,33 @@ static int insert_site(struct xrw_store *store, uint64_t id, const struct xrw_si
         ret = xrw_db_statement(store, XRW_SQL_ADD_SITE, &stmt, err);
     if (ret)
         return ret;
-    xrw_db_bind_u64(stmt, 1, id);
+    xrw_db_bind_u64(stmt, 1, packed->id);
     xrw_db_bind_known(stmt, 2, site->insn != 0, site->insn);
     xrw_db_bind_known(stmt, 3, site->rip_known, site->rip);
     for (unsigned i = 0; i < XRW_SITE_FIELD_COUNT; i++)
         xrw_db_bind_known(stmt, 4 + (int)i, site->known >> i & 1, site->field[i]);
-    xrw_db_bind_u64(stmt, 4 + XRW_SITE_FIELD_COUNT, exit);
+    xrw_db_bind_u64(stmt, 4 + XRW_SITE_FIELD_COUNT, packed->first_exit);
     return xrw_db_insert(store, stmt, "adding a site", err);
 }
 
-static int add_site(struct xrw_store *store, const struct xrw_site *site, XXH128_hash_t key,
-                    xrw_exit_id exit, uint64_t *id, struct xrw_error *err)
+int xrw_drain_space(struct xrw_store *store, const struct xrw_packed_space *packed,
+                    struct xrw_error *err)
 {
-    struct xrw_store_drain *drain = &store->drain;
-    uint64_t next = drain->site_counts.rows + 1;
-    int ret = insert_site(store, next, site, exit, err);
+    const struct xrw_space_key *space = &packed->space;
+    sqlite3_stmt *stmt;
+    int ret = xrw_drain_begin(store, err);
 
+    if (!ret)
+        ret = xrw_db_statement(store, XRW_SQL_ADD_SPACE, &stmt, err);
     if (ret)
         return ret;
-    *id = next;
-    xrw_id_map_add(&drain->sites, key, next);
-    return 0;
-}
-
-/* The site of an exit, counted. */
-static int site_of(struct xrw_store *store, const struct xrw_site *site, xrw_exit_id exit,
-                   uint64_t *id, struct xrw_error *err)
-{
-    struct xrw_store_drain *drain = &store->drain;
-    XXH128_hash_t key = XXH3_128bits(site, sizeof *site);
-    int ret;
-
-    *id = xrw_id_map_find(&drain->sites, key);
-    if (!*id) {
-        ret = add_site(store, site, key, exit, id, err);
-        if (ret)
-            return ret;
-    }
-    return xrw_drain_count(&drain->site_counts, *id, exit)
-               ? xrw_error_set(err, -ENOMEM, "out of memory")
-               : 0;
+    xrw_db_bind_u64(stmt, 1, packed->id);
+    xrw_db_bind_known(stmt, 2, space->known & 1, space->cr3);
+    xrw_db_bind_known(stmt, 3, space->known >> 1 & 1, space->cr0);
+    xrw_db_bind_known(stmt, 4, space->known >> 2 & 1, space->cr4);
+    xrw_db_bind_known(stmt, 5, space->known >> 3 & 1, space->efer);
+    xrw_db_bind_u64(stmt, 6, packed->first_exit);
+    return xrw_db_insert(store, stmt, "adding an address space", err);
 }
 
 /* ---- tables that get most rows --------------------------------------- */
@@ -196,60 +182,33 @@ static int add_row(struct xrw_store *store, enum xrw_bulk bulk, uint64_t id,
 
 /* ---- exits ----------------------------------------------------------- */
 
-static int add_set(struct xrw_store *store, enum xrw_set which, const struct xrw_register_set *set,
-                   uint64_t id, struct xrw_error *err)
+int xrw_drain_set(struct xrw_store *store, const struct xrw_packed_set *packed,
+                  struct xrw_error *err)
 {
     struct xrw_row row;
 
-    row.used = xrw_set_sizes[which];
+    row.used = xrw_set_sizes[packed->which];
     for (unsigned i = 0; i < row.used; i++) {
-        row.value[i] = (int64_t)set->value[i];
-        row.null[i] = !(set->known >> i & 1);
+        row.value[i] = (int64_t)packed->set.value[i];
+        row.null[i] = !(packed->set.known >> i & 1);
     }
-    return add_row(store, which == XRW_SET_KEPT ? XRW_BULK_KEPT : XRW_BULK_WORK, id, &row, err);
-}
-
-/* Id of the row of `kept` or `work` with these values, added if it was not seen lately. */
-static int set_row(struct xrw_store *store, enum xrw_set which, const struct xrw_register_set *set,
-                   uint64_t *id, struct xrw_error *err)
-{
-    struct xrw_store_drain *drain = &store->drain;
-    XXH128_hash_t key = XXH3_128bits(set, sizeof *set);
-    struct xrw_id_map_entry *entry = &drain->recent->entry[which][key.low64 % XRW_RECENT_SETS];
-
-    /* Not an old one: who searches for exits with a set looks at the last few alone. */
-    if (!entry->id || !XXH128_isEqual(entry->key, key) ||
-        entry->id + XRW_RECENT_SETS <= drain->set_rows[which]) {
-        int ret = add_set(store, which, set, drain->set_rows[which] + 1, err);
-
-        if (ret)
-            return ret;
-        *entry = (struct xrw_id_map_entry){key, ++drain->set_rows[which]};
-    }
-    *id = entry->id;
-    return 0;
+    return add_row(store, packed->which == XRW_SET_KEPT ? XRW_BULK_KEPT : XRW_BULK_WORK, packed->id,
+                   &row, err);
 }
 
 int xrw_drain_exit(struct xrw_store *store, const struct xrw_packed_exit *packed,
                    struct xrw_error *err)
 {
     struct xrw_store_drain *drain = &store->drain;
-    struct xrw_batch_exit *exit = &drain->batch->exit[drain->batch->count];
-    struct xrw_register_set sets[XRW_SETS];
-    struct xrw_site site;
-    int ret;
+    struct xrw_split_exit *exit = &drain->batch->exit[drain->batch->count];
 
-    xrw_batch_unpack(packed, exit, &site, sets);
-    ret = site_of(store, &site, packed->id, &exit->site, err);
-    if (!ret)
-        ret = xrw_drain_space(store, exit, &sets[XRW_SET_KEPT], err);
-    for (unsigned i = 0; !ret && i < XRW_SETS; i++)
-        ret = set_row(store, (enum xrw_set)i, &sets[i], &exit->set[i], err);
-    if (ret)
-        return ret;
+    memcpy(exit, &packed->exit, packed->record.bytes - offsetof(struct xrw_packed_exit, exit));
+    if (xrw_drain_count(&drain->site_counts, exit->site, exit->id) ||
+        xrw_drain_count(&drain->space_counts, exit->space, exit->id))
+        return xrw_error_set(err, -ENOMEM, "out of memory");
     drain->batch->count++;
     drain->uncommitted++;
-    drain->applied_exit = packed->id;
+    drain->applied_exit = exit->id;
     return drain->batch->count == XRW_BATCH_EXITS ? xrw_drain_batch(store, err) : 0;
 }
 

@@ -4,7 +4,7 @@
  * the same ring, and beside SQLite's bind and step of one wide table.
  */
 #include "bench.h"
-#include "packed.h"
+#include "raw_record.h"
 #include "ring.h"
 #include "stream.h"
 
@@ -21,6 +21,7 @@
 #define EXITS 500000u
 #define WIDE_EXITS 100000u
 #define OFFERED_SECONDS 3u
+#define SYSTEM_REGISTERS (XRW_REGISTER_COUNT - XRW_HOT_COUNT)
 
 struct ingest {
     struct stream *stream;
@@ -163,9 +164,9 @@ static uint32_t system_id(const struct xrw_registers *regs, struct xrw_registers
                           uint32_t *id)
 {
     if (memcmp(regs->value + XRW_HOT_COUNT, last->value + XRW_HOT_COUNT,
-               XRW_SYSTEM_COUNT * sizeof regs->value[0]) != 0 ||
+               SYSTEM_REGISTERS * sizeof regs->value[0]) != 0 ||
         memcmp(regs->known + XRW_HOT_COUNT, last->known + XRW_HOT_COUNT,
-               XRW_SYSTEM_COUNT * sizeof regs->known[0]) != 0) {
+               SYSTEM_REGISTERS * sizeof regs->known[0]) != 0) {
         *last = *regs;
         ++*id;
     }
@@ -188,12 +189,12 @@ static double run_raw(void *ctx)
     before = bench_now_ns();
     for (unsigned i = 0; i < EXITS; i++) {
         const struct xrw_exit *exit = stream_next(ingest->stream);
-        struct xrw_packed_exit *packed = xrw_ring_reserve(raw.ring, sizeof *packed);
+        struct raw_record *record = xrw_ring_reserve(raw.ring, sizeof *record);
 
-        (void)xrw_pack_exit(exit, packed);
-        packed->insn = 1;
-        packed->sysregs = system_id(&exit->before, &last, &id);
-        packed->after_sysregs = system_id(&exit->after, &last, &id);
+        raw_record_fill(record, exit);
+        record->insn = 1;
+        record->sysregs = system_id(&exit->before, &last, &id);
+        record->after_sysregs = system_id(&exit->after, &last, &id);
         xrw_ring_push(raw.ring);
     }
     xrw_ring_settle(raw.ring);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "packed.h"
+#include "raw_record.h"
 
 #include <stddef.h>
 
-static void pack_fields(const struct xrw_exit *exit, struct xrw_packed_exit *packed,
-                        uint64_t **next)
+static void pack_fields(const struct xrw_exit *exit, struct raw_record *record, uint64_t **next)
 {
     uint64_t *value = *next;
     uint32_t known = 0;
@@ -14,12 +13,11 @@ static void pack_fields(const struct xrw_exit *exit, struct xrw_packed_exit *pac
         value += exit->field_known[i];
         known |= (uint32_t)exit->field_known[i] << i;
     }
-    packed->fields = known;
+    record->fields = known;
     *next = value;
 }
 
-static void pack_before(const struct xrw_exit *exit, struct xrw_packed_exit *packed,
-                        uint64_t **next)
+static void pack_before(const struct xrw_exit *exit, struct raw_record *record, uint64_t **next)
 {
     uint64_t *value = *next;
     uint32_t known = 0;
@@ -29,11 +27,11 @@ static void pack_before(const struct xrw_exit *exit, struct xrw_packed_exit *pac
         value += exit->before.known[i];
         known |= (uint32_t)exit->before.known[i] << i;
     }
-    packed->before = known;
+    record->before = known;
     *next = value;
 }
 
-static void pack_after(const struct xrw_exit *exit, struct xrw_packed_exit *packed, uint64_t **next)
+static void pack_after(const struct xrw_exit *exit, struct raw_record *record, uint64_t **next)
 {
     const struct xrw_registers *before = &exit->before, *after = &exit->after;
     uint64_t *value = *next;
@@ -48,24 +46,23 @@ static void pack_after(const struct xrw_exit *exit, struct xrw_packed_exit *pack
         given |= (uint32_t)differs << i;
         unknown |= (uint32_t)!after->known[i] << i;
     }
-    packed->after = given;
-    packed->unknown = unknown;
+    record->after = given;
+    record->unknown = unknown;
     *next = value;
 }
 
-size_t xrw_pack_exit(const struct xrw_exit *exit, struct xrw_packed_exit *packed)
+void raw_record_fill(struct raw_record *record, const struct xrw_exit *exit)
 {
-    uint64_t *next = packed->value;
+    uint64_t *next = record->value;
 
-    packed->record.type = XRW_PACKED_EXIT;
-    packed->id = exit->id;
-    packed->vcpu = exit->vcpu;
-    packed->after = packed->unknown = 0;
-    pack_fields(exit, packed, &next);
-    pack_before(exit, packed, &next);
+    record->record.type = 1;
+    record->id = exit->id;
+    record->vcpu = exit->vcpu;
+    record->after = record->unknown = 0;
+    pack_fields(exit, record, &next);
+    pack_before(exit, record, &next);
     if (exit->has_after)
-        pack_after(exit, packed, &next);
-    packed->values = (uint32_t)(next - packed->value);
-    packed->record.bytes = (uint32_t)((const char *)next - (const char *)packed);
-    return packed->record.bytes;
+        pack_after(exit, record, &next);
+    record->values = (uint32_t)(next - record->value);
+    record->record.bytes = (uint32_t)((const char *)next - (const char *)record);
 }

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The caller's side of writing exits: checks what is added, gives ids to contents that are new, and
+ * hands it to the writing thread.  Nothing here waits for the disk, unless the ring is full.
+ */
+#include "db.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- system registers ------------------------------------------------ */
+
+/* Hash of the system registers, unknown ones as such. */
+static XXH128_hash_t hash_system(const struct xrw_registers *regs)
+{
+    uint64_t image[2 * XRW_SYSTEM_COUNT];
+
+    for (unsigned i = 0; i < XRW_SYSTEM_COUNT; i++) {
+        image[2 * i] = regs->known[XRW_HOT_COUNT + i];
+        image[2 * i + 1] = regs->known[XRW_HOT_COUNT + i] ? regs->value[XRW_HOT_COUNT + i] : 0;
+    }
+    return XXH3_128bits(image, sizeof image);
+}
+
+static bool same_system(const struct xrw_registers *a, const struct xrw_registers *b)
+{
+    return !memcmp(a->value + XRW_HOT_COUNT, b->value + XRW_HOT_COUNT,
+                   XRW_SYSTEM_COUNT * sizeof a->value[0]) &&
+           !memcmp(a->known + XRW_HOT_COUNT, b->known + XRW_HOT_COUNT,
+                   XRW_SYSTEM_COUNT * sizeof a->known[0]);
+}
+
+static int push_sysregs(struct xrw_store *store, uint64_t id, const struct xrw_registers *regs,
+                        struct xrw_error *err)
+{
+    struct xrw_packed_sysregs *packed = xrw_queue_reserve(store, sizeof *packed, err);
+
+    if (!packed)
+        return -ENOMEM;
+    packed->record = (struct xrw_ring_record){sizeof *packed, XRW_PACKED_SYSREGS};
+    packed->id = id;
+    memcpy(packed->value, regs->value + XRW_HOT_COUNT, sizeof packed->value);
+    memcpy(packed->known, regs->known + XRW_HOT_COUNT, sizeof packed->known);
+    xrw_queue_push(store);
+    return 0;
+}
+
+static int queue_sysregs(struct xrw_store *store, const struct xrw_registers *regs, uint64_t *id,
+                         struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    XXH128_hash_t key;
+    uint64_t found;
+
+    if (writer->last_sysregs && same_system(regs, &writer->last_registers)) {
+        *id = writer->last_sysregs;
+        return 0;
+    }
+    key = hash_system(regs);
+    found = xrw_id_map_find(&writer->sysregs, key);
+    if (!found) {
+        int ret = push_sysregs(store, writer->sysregs_rows + 1, regs, err);
+
+        if (ret)
+            return ret;
+        found = ++writer->sysregs_rows;
+        xrw_id_map_add(&writer->sysregs, key, found);
+    }
+    writer->last_sysregs = found;
+    writer->last_registers = *regs;
+    *id = found;
+    return 0;
+}
+
+/* ---- what exits have in common --------------------------------------- */
+
+static int push_site(struct xrw_store *store, uint64_t id, const struct xrw_site *site,
+                     xrw_exit_id exit, struct xrw_error *err)
+{
+    struct xrw_packed_site *packed = xrw_queue_reserve(store, sizeof *packed, err);
+
+    if (!packed)
+        return -ENOMEM;
+    *packed = (struct xrw_packed_site){{sizeof *packed, XRW_PACKED_SITE}, id, exit, *site};
+    xrw_queue_push(store);
+    return 0;
+}
+
+static int queue_site(struct xrw_store *store, const struct xrw_site *site, xrw_exit_id exit,
+                      uint64_t *id, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    XXH128_hash_t key = XXH3_128bits(site, sizeof *site);
+    int ret;
+
+    *id = xrw_id_map_find(&writer->sites, key);
+    if (*id)
+        return 0;
+    ret = push_site(store, writer->site_rows + 1, site, exit, err);
+    if (ret)
+        return ret;
+    *id = ++writer->site_rows;
+    xrw_id_map_add(&writer->sites, key, *id);
+    return 0;
+}
+
+static struct xrw_space_key space_of(const struct xrw_registers *regs)
+{
+    static const enum xrw_register order[] = {XRW_REG_cr3, XRW_REG_cr0, XRW_REG_cr4, XRW_REG_efer};
+    struct xrw_space_key space = {regs->value[XRW_REG_cr3], regs->value[XRW_REG_cr0],
+                                  regs->value[XRW_REG_cr4], regs->value[XRW_REG_efer], 0};
+
+    for (unsigned i = 0; i < sizeof order / sizeof *order; i++)
+        space.known |= (uint64_t)regs->known[order[i]] << i;
+    return space;
+}
+
+static int push_space(struct xrw_store *store, uint64_t id, const struct xrw_space_key *space,
+                      xrw_exit_id exit, struct xrw_error *err)
+{
+    struct xrw_packed_space *packed = xrw_queue_reserve(store, sizeof *packed, err);
+
+    if (!packed)
+        return -ENOMEM;
+    *packed = (struct xrw_packed_space){{sizeof *packed, XRW_PACKED_SPACE}, id, exit, *space};
+    xrw_queue_push(store);
+    return 0;
+}
+
+static int queue_space(struct xrw_store *store, const struct xrw_registers *regs, xrw_exit_id exit,
+                       uint64_t *id, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    struct xrw_space_key space = space_of(regs);
+    XXH128_hash_t key;
+    int ret;
+
+    *id = writer->last_space;
+    if (*id && !memcmp(&space, &writer->last_space_key, sizeof space))
+        return 0;
+    key = XXH3_128bits(&space, sizeof space);
+    *id = xrw_id_map_find(&writer->spaces, key);
+    if (!*id) {
+        ret = push_space(store, writer->space_rows + 1, &space, exit, err);
+        if (ret)
+            return ret;
+        *id = ++writer->space_rows;
+        xrw_id_map_add(&writer->spaces, key, *id);
+    }
+    writer->last_space = *id;
+    writer->last_space_key = space;
+    return 0;
+}
+
+static int push_set(struct xrw_store *store, uint64_t id, enum xrw_set which,
+                    const struct xrw_register_set *set, struct xrw_error *err)
+{
+    struct xrw_packed_set *packed = xrw_queue_reserve(store, sizeof *packed, err);
+
+    if (!packed)
+        return -ENOMEM;
+    *packed = (struct xrw_packed_set){{sizeof *packed, XRW_PACKED_SET}, id, which, *set};
+    xrw_queue_push(store);
+    return 0;
+}
+
+/* Id of the row of `kept` or `work` with these values, added if it was not seen lately. */
+static int queue_set(struct xrw_store *store, enum xrw_set which,
+                     const struct xrw_register_set *set, uint64_t *id, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    XXH128_hash_t key = XXH3_128bits(set, sizeof *set);
+    struct xrw_id_map_entry *entry = &writer->recent->entry[which][key.low64 % XRW_RECENT_SETS];
+
+    /* Not an old one: who searches for exits with a set looks at the last few alone. */
+    if (!entry->id || !XXH128_isEqual(entry->key, key) ||
+        entry->id + XRW_RECENT_SETS <= writer->set_rows[which]) {
+        int ret = push_set(store, writer->set_rows[which] + 1, which, set, err);
+
+        if (ret)
+            return ret;
+        *entry = (struct xrw_id_map_entry){key, ++writer->set_rows[which]};
+    }
+    *id = entry->id;
+    return 0;
+}
+
+/* ---- exits ----------------------------------------------------------- */
+
+static int push_exit(struct xrw_store *store, const struct xrw_split_exit *split, size_t bytes,
+                     struct xrw_error *err)
+{
+    struct xrw_packed_exit *packed = xrw_queue_reserve(store, sizeof *packed, err);
+
+    if (!packed)
+        return -ENOMEM;
+    bytes += offsetof(struct xrw_packed_exit, exit);
+    packed->record = (struct xrw_ring_record){(uint32_t)bytes, XRW_PACKED_EXIT};
+    memcpy(&packed->exit, split, bytes - offsetof(struct xrw_packed_exit, exit));
+    xrw_queue_push(store);
+    return 0;
+}
+
+/* Hand over what is new in it, then the exit. */
+static int queue_exit(struct xrw_store *store, const struct xrw_exit *exit, struct xrw_error *err)
+{
+    struct xrw_register_set sets[XRW_SETS];
+    struct xrw_split_exit split;
+    struct xrw_site site;
+    uint64_t before, after = 0;
+    size_t bytes;
+    int ret = queue_sysregs(store, &exit->before, &before, err);
+
+    if (!ret && exit->has_after)
+        ret = queue_sysregs(store, &exit->after, &after, err);
+    if (ret)
+        return ret;
+    bytes = xrw_exit_split(exit, &split, &site, sets);
+    split.based[XRW_BASED_sysregs] = (int64_t)before;
+    split.after_sysregs = after == before ? 0 : (uint32_t)after;
+    site.insn = store->writer.next_insn;
+    ret = queue_site(store, &site, exit->id, &split.site, err);
+    if (!ret)
+        ret = queue_space(store, &exit->before, exit->id, &split.space, err);
+    for (unsigned i = 0; !ret && i < XRW_SETS; i++)
+        ret = queue_set(store, (enum xrw_set)i, &sets[i], &split.set[i], err);
+    return ret ? ret : push_exit(store, &split, bytes, err);
+}
+
+int xrw_store_add_exit(struct xrw_store *store, const struct xrw_exit *exit, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    int ret = xrw_db_writable(store, err);
+
+    if (ret)
+        return ret;
+    if (!writer->in_run || exit->run != writer->run.id || exit->id != writer->run.last_exit + 1)
+        return xrw_error_set(err, -EINVAL,
+                             "%s: exit %" PRIu64 " of run %" PRIu64 " cannot follow exit %" PRIu64
+                             " of run %" PRIu64,
+                             store->path, exit->id, exit->run, writer->run.last_exit,
+                             writer->run.id);
+    ret = queue_exit(store, exit, err);
+    if (ret)
+        return ret;
+    xrw_path_add(&writer->path, exit);
+    writer->run.last_exit = exit->id;
+    writer->next_insn = 0;
+    writer->pending = false;
+    if (!writer->commit_due)
+        return 0;
+    writer->commit_due = false;
+    return xrw_store_commit(store, err);
+}
+
+/* ---- instructions ---------------------------------------------------- */
+
+static int push_insn(struct xrw_store *store, uint64_t id, xrw_gva rip, unsigned mode,
+                     const uint8_t *code, size_t bytes, const char *text, struct xrw_error *err)
+{
+    size_t text_bytes = strlen(text) + 1;
+    struct xrw_packed_insn *packed = xrw_queue_reserve(store, sizeof *packed + text_bytes, err);
+
+    if (!packed)
+        return -ENOMEM;
+    packed->record =
+        (struct xrw_ring_record){(uint32_t)(sizeof *packed + text_bytes), XRW_PACKED_INSN};
+    packed->id = id;
+    packed->rip = rip;
+    packed->mode = mode;
+    packed->bytes = (uint32_t)bytes;
+    memcpy(packed->code, code, bytes);
+    memcpy(packed->text, text, text_bytes);
+    xrw_queue_push(store);
+    return 0;
+}
+
+#define TEXT_MAX_BYTES 4096u
+
+int xrw_store_add_insn(struct xrw_store *store, xrw_gva rip, unsigned mode, const uint8_t *code,
+                       size_t bytes, const char *text, uint64_t *insn, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    uint8_t image[sizeof rip + sizeof mode + XRW_INSN_MAX_BYTES];
+    XXH128_hash_t key;
+    uint64_t found;
+    int ret = xrw_db_writable(store, err);
+
+    if (ret)
+        return ret;
+    if (bytes > XRW_INSN_MAX_BYTES || strlen(text) >= TEXT_MAX_BYTES)
+        return xrw_error_set(err, -EINVAL, "%s: an instruction of %zu bytes", store->path, bytes);
+    memcpy(image, &rip, sizeof rip);
+    memcpy(image + sizeof rip, &mode, sizeof mode);
+    memcpy(image + sizeof rip + sizeof mode, code, bytes);
+    key = XXH3_128bits(image, sizeof rip + sizeof mode + bytes);
+    found = xrw_id_map_find(&writer->insns, key);
+    if (!found) {
+        ret = push_insn(store, writer->insn_rows + 1, rip, mode, code, bytes, text, err);
+        if (ret)
+            return ret;
+        found = ++writer->insn_rows;
+        xrw_id_map_add(&writer->insns, key, found);
+    }
+    *insn = found;
+    return 0;
+}
+
+void xrw_store_set_next_insn(struct xrw_store *store, uint64_t insn)
+{
+    store->writer.next_insn = insn;
+}
