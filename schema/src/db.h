@@ -10,6 +10,7 @@
 #include "packed.h"
 #include "page_cache.h"
 #include "ring.h"
+#include "ring_file.h"
 #include "statements.h"
 #include "xrw/path.h"
 #include "xrw/store.h"
@@ -51,6 +52,7 @@ struct xrw_store_writer {
     bool started;    /* there is a writing thread */
     pthread_t thread;
     struct xrw_ring *ring;
+    struct xrw_ring_file ring_file; /* if rows are made later */
 };
 
 /* Rows that count exits, by id, and those that the file does not have up to date. */
@@ -182,6 +184,9 @@ int xrw_db_write(struct xrw_store *store, struct xrw_error *err);
 void *xrw_queue_reserve(struct xrw_store *store, size_t bytes, struct xrw_error *err);
 void xrw_queue_push(struct xrw_store *store);
 
+/* The error of that. */
+int xrw_queue_refused(const struct xrw_store *store);
+
 /* Wait until the writing thread has done everything that was pushed and rests. */
 void xrw_queue_settle(struct xrw_store *store);
 
@@ -192,8 +197,19 @@ void xrw_queue_stop(struct xrw_store *store);
  * it, the WAL stays, which is not an error. */
 void xrw_db_leave_wal(struct xrw_store *store);
 
-/* Open a recording, whose structure is ours, so that indexes can be added. */
-int xrw_db_open_to_index(struct xrw_store **store, const char *path, struct xrw_error *err);
+/* Open a recording, whose structure is ours, so that rows or indexes can be added. */
+int xrw_db_open_to_add(struct xrw_store **store, const char *path, struct xrw_error *err);
+
+/* Make rows of what a recorder that was killed has left in its ring's file, and remove that; 0 too
+ * if there is none, or the recorder is at work still. */
+int xrw_db_recover(const char *path, struct xrw_error *err);
+
+/* Key of the meta text that names the ring in a file, and says up to where there are rows of it. */
+#define XRW_META_RING "ring"
+
+/* Set it, in the transaction. */
+int xrw_drain_ring(struct xrw_store *store, const struct xrw_ring_file *file, uint64_t position,
+                   struct xrw_error *err);
 
 /* Close it and free everything. */
 void xrw_db_release(struct xrw_store *store);
@@ -219,6 +235,10 @@ int xrw_drain_batch(struct xrw_store *store, struct xrw_error *err);
 
 /* Commit what is there, pending or not. */
 int xrw_db_commit(struct xrw_store *store, struct xrw_error *err);
+
+/* Any record. */
+int xrw_drain_record(struct xrw_store *store, const struct xrw_ring_record *record,
+                     struct xrw_error *err);
 
 /* One record each. */
 int xrw_drain_exit(struct xrw_store *store, const struct xrw_packed_exit *packed,
@@ -260,7 +280,8 @@ int xrw_drain_run(struct xrw_store *store, struct xrw_error *err);
 /* Rows that are complete but in an image still. */
 int xrw_drain_images(struct xrw_store *store, struct xrw_error *err);
 
-/* Count an exit in a row, which was added as the next one if it is above all. */
+/* Count an exit in a row, which was added as the next one if it is above all; ids of rows begin
+ * with 1. */
 int xrw_drain_count(struct xrw_counts *counts, uint64_t id, xrw_exit_id exit);
 
 /* Write the counts that changed. */

@@ -6,6 +6,7 @@
 #include "db.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -38,6 +39,8 @@ static void give_up(struct xrw_store *store, int error, const char *text)
         return;
     (void)snprintf(drain->failure, sizeof drain->failure, "%s", text);
     atomic_store_explicit(&drain->failed, error, memory_order_release);
+    if (store->writer.ring && xrw_ring_is_kept(store->writer.ring))
+        xrw_ring_abandon(store->writer.ring);
 }
 
 int xrw_drain_result(struct xrw_store *store, int rc, const char *doing, struct xrw_error *err)
@@ -105,6 +108,23 @@ static uint64_t commit_interval(uint64_t last_took_ns)
     return ns < COMMIT_NS ? COMMIT_NS : ns > COMMIT_NS_MAX ? COMMIT_NS_MAX : ns;
 }
 
+int xrw_drain_ring(struct xrw_store *store, const struct xrw_ring_file *file, uint64_t position,
+                   struct xrw_error *err)
+{
+    char value[sizeof file->header->id + 24];
+    sqlite3_stmt *stmt;
+    int ret = xrw_drain_begin(store, err);
+
+    if (!ret)
+        ret = xrw_db_statement(store, XRW_SQL_SET_META, &stmt, err);
+    if (ret)
+        return ret;
+    (void)snprintf(value, sizeof value, "%s %" PRIu64, file->header->id, position);
+    xrw_db_bind_text(stmt, 1, XRW_META_RING);
+    xrw_db_bind_text(stmt, 2, value);
+    return xrw_db_insert(store, stmt, "committing", err);
+}
+
 static int commit(struct xrw_store *store, struct xrw_error *err)
 {
     struct xrw_store_drain *drain = &store->drain;
@@ -115,12 +135,17 @@ static int commit(struct xrw_store *store, struct xrw_error *err)
     if (ret || !drain->in_transaction)
         return ret;
     ret = xrw_drain_counts(store, err);
+    if (!ret && store->writer.ring && xrw_ring_is_kept(store->writer.ring))
+        ret = xrw_drain_ring(store, &store->writer.ring_file, xrw_ring_taken(store->writer.ring),
+                             err);
     if (!ret)
         ret = xrw_db_statement(store, XRW_SQL_COMMIT, &stmt, err);
     if (!ret)
         ret = xrw_db_insert(store, stmt, "committing", err);
     if (ret)
         return ret;
+    if (store->writer.ring)
+        xrw_ring_release(store->writer.ring);
     drain->in_transaction = false;
     drain->uncommitted = 0;
     drain->committed_exit = drain->applied_exit;
@@ -142,8 +167,8 @@ int xrw_db_commit(struct xrw_store *store, struct xrw_error *err)
 
 /* ---- records --------------------------------------------------------- */
 
-static int take_record(struct xrw_store *store, const struct xrw_ring_record *record,
-                       struct xrw_error *err)
+int xrw_drain_record(struct xrw_store *store, const struct xrw_ring_record *record,
+                     struct xrw_error *err)
 {
     const void *packed = record;
 
@@ -178,19 +203,26 @@ static int take_record(struct xrw_store *store, const struct xrw_ring_record *re
     }
 }
 
-/* Commit where an exit is complete, after many exits or some time. */
+/* Commit where an exit is complete, after many exits or some time; of a ring that is kept, when
+ * what it keeps is much, or all that there is. */
 static int commit_if_due(struct xrw_store *store, struct xrw_error *err)
 {
     struct xrw_store_drain *drain = &store->drain;
+    struct xrw_ring *ring = store->writer.ring;
 
     if (drain->half || !drain->uncommitted)
         return 0;
+    if (xrw_ring_is_kept(ring))
+        return xrw_ring_unreleased(ring) < store->writer.ring_file.bytes / 4 && xrw_ring_peek(ring)
+                   ? 0
+                   : xrw_db_commit(store, err);
     if (drain->uncommitted < COMMIT_EXITS && now_ns() - drain->last_commit_ns < drain->commit_ns)
         return 0;
     return xrw_db_commit(store, err);
 }
 
-/* All that is there now.  After a failure the rest is thrown away: nobody must wait for it. */
+/* All that is there now.  After a failure the rest is passed over: nobody must wait for it; in a
+ * ring that is kept it stays, for when there is room again. */
 static void take_records(struct xrw_store *store)
 {
     struct xrw_ring *ring = store->writer.ring;
@@ -200,16 +232,18 @@ static void take_records(struct xrw_store *store)
 
     while ((record = xrw_ring_peek(ring)) != NULL) {
         if (!atomic_load_explicit(&store->drain.failed, memory_order_relaxed)) {
-            int ret = take_record(store, record, &err);
+            int ret = xrw_drain_record(store, record, &err);
 
+            xrw_ring_pop(ring);
             if (!ret && ++taken >= COMMIT_RECORDS && !store->drain.half) {
                 ret = commit_if_due(store, &err);
                 taken = 0;
             }
             if (ret)
                 give_up(store, ret, err.text);
+        } else {
+            xrw_ring_pop(ring);
         }
-        xrw_ring_pop(ring);
     }
 }
 

@@ -28,8 +28,10 @@ static struct xrw_store *allocate(const char *path, struct xrw_error *err)
 {
     struct xrw_store *store = calloc(1, sizeof *store);
 
-    if (store)
+    if (store) {
         store->path = plain_path(path);
+        store->writer.ring_file.fd = -1;
+    }
     if (store && store->path)
         return store;
     free(store);
@@ -45,6 +47,7 @@ void xrw_db_release(struct xrw_store *store)
         sqlite3_finalize(store->find[i]);
     sqlite3_close(store->db);
     xrw_ring_destroy(store->writer.ring);
+    xrw_ring_file_close(&store->writer.ring_file);
     for (unsigned i = 0; i < XRW_BULKS; i++)
         xrw_image_destroy(store->drain.image[i]);
     free(store->drain.batch);
@@ -217,6 +220,10 @@ int xrw_store_open(struct xrw_store **out, const char *path, struct xrw_error *e
     struct xrw_store *store;
     int ret = xrw_file_check(path, &file, err);
 
+    if (!ret)
+        ret = xrw_db_recover(path, err);
+    if (!ret)
+        ret = xrw_file_check(path, &file, err);
     if (ret)
         return ret;
     store = allocate(path, err);
@@ -237,7 +244,7 @@ int xrw_store_open(struct xrw_store **out, const char *path, struct xrw_error *e
     return 0;
 }
 
-int xrw_db_open_to_index(struct xrw_store **out, const char *path, struct xrw_error *err)
+int xrw_db_open_to_add(struct xrw_store **out, const char *path, struct xrw_error *err)
 {
     struct xrw_file_state file = {0};
     struct xrw_store *store;
@@ -328,6 +335,8 @@ static int finish_writing(struct xrw_store *store, struct xrw_error *err)
         sqlite3_reset(store->statement[i]);
     sqlite3_busy_timeout(store->db, 0);
     xrw_db_leave_wal(store);
+    if (!ret)
+        xrw_ring_file_remove(&store->writer.ring_file);
     return ret;
 }
 

@@ -3,6 +3,7 @@
 #include "db.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,8 @@ static int start(struct xrw_store *store, struct xrw_error *err)
     int error;
 
     if (!writer->ring)
-        writer->ring = xrw_ring_create(xrw_ring_default_bytes());
+        writer->ring = writer->ring_file.header ? xrw_ring_create_in(&writer->ring_file)
+                                                : xrw_ring_create(xrw_ring_default_bytes());
     if (!store->drain.batch)
         store->drain.batch = malloc(sizeof *store->drain.batch);
     if (!writer->recent)
@@ -52,11 +54,45 @@ static int start(struct xrw_store *store, struct xrw_error *err)
     return 0;
 }
 
+int xrw_store_make_rows_later(struct xrw_store *store, size_t bytes, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    uint64_t random[2];
+    char id[33];
+    int ret;
+
+    if (!store->writable || writer->run.id || writer->ring_file.header ||
+        (bytes && (bytes < XRW_RING_FILE_MIN_BYTES || bytes & (bytes - 1))))
+        return xrw_error_set(err, -EINVAL, "%s: rows cannot be made later now", store->path);
+    xrw_queue_stop(store);
+    xrw_ring_destroy(writer->ring);
+    writer->ring = NULL;
+    sqlite3_randomness(sizeof random, random);
+    (void)snprintf(id, sizeof id, "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
+    ret = xrw_ring_file_create(&writer->ring_file, store->path, id,
+                               bytes ? bytes : xrw_ring_default_bytes(), err);
+    if (!ret)
+        ret = xrw_drain_ring(store, &writer->ring_file, 0, err);
+    return ret ? ret : xrw_db_commit(store, err);
+}
+
 void *xrw_queue_reserve(struct xrw_store *store, size_t bytes, struct xrw_error *err)
 {
+    void *room;
+
     if (!store->writer.started && start(store, err))
         return NULL;
-    return xrw_ring_reserve(store->writer.ring, bytes);
+    room = xrw_ring_reserve(store->writer.ring, bytes);
+    if (!room)
+        (void)xrw_db_writable(store, err);
+    return room;
+}
+
+int xrw_queue_refused(const struct xrw_store *store)
+{
+    int failed = atomic_load(&store->drain.failed);
+
+    return failed ? failed : -ENOMEM;
 }
 
 void xrw_queue_push(struct xrw_store *store)

@@ -37,7 +37,7 @@ static int push_sysregs(struct xrw_store *store, uint64_t id, const struct xrw_r
     struct xrw_packed_sysregs *packed = xrw_queue_reserve(store, sizeof *packed, err);
 
     if (!packed)
-        return -ENOMEM;
+        return xrw_queue_refused(store);
     packed->record = (struct xrw_ring_record){sizeof *packed, XRW_PACKED_SYSREGS};
     packed->id = id;
     memcpy(packed->value, regs->value + XRW_HOT_COUNT, sizeof packed->value);
@@ -81,7 +81,7 @@ static int push_site(struct xrw_store *store, uint64_t id, const struct xrw_site
     struct xrw_packed_site *packed = xrw_queue_reserve(store, sizeof *packed, err);
 
     if (!packed)
-        return -ENOMEM;
+        return xrw_queue_refused(store);
     *packed = (struct xrw_packed_site){{sizeof *packed, XRW_PACKED_SITE}, id, exit, *site};
     xrw_queue_push(store);
     return 0;
@@ -122,7 +122,7 @@ static int push_space(struct xrw_store *store, uint64_t id, const struct xrw_spa
     struct xrw_packed_space *packed = xrw_queue_reserve(store, sizeof *packed, err);
 
     if (!packed)
-        return -ENOMEM;
+        return xrw_queue_refused(store);
     *packed = (struct xrw_packed_space){{sizeof *packed, XRW_PACKED_SPACE}, id, exit, *space};
     xrw_queue_push(store);
     return 0;
@@ -159,7 +159,7 @@ static int push_set(struct xrw_store *store, uint64_t id, enum xrw_set which,
     struct xrw_packed_set *packed = xrw_queue_reserve(store, sizeof *packed, err);
 
     if (!packed)
-        return -ENOMEM;
+        return xrw_queue_refused(store);
     *packed = (struct xrw_packed_set){{sizeof *packed, XRW_PACKED_SET}, id, which, *set};
     xrw_queue_push(store);
     return 0;
@@ -194,7 +194,7 @@ static int push_exit(struct xrw_store *store, const struct xrw_split_exit *split
     struct xrw_packed_exit *packed = xrw_queue_reserve(store, sizeof *packed, err);
 
     if (!packed)
-        return -ENOMEM;
+        return xrw_queue_refused(store);
     bytes += offsetof(struct xrw_packed_exit, exit);
     packed->record = (struct xrw_ring_record){(uint32_t)bytes, XRW_PACKED_EXIT};
     memcpy(&packed->exit, split, bytes - offsetof(struct xrw_packed_exit, exit));
@@ -263,7 +263,7 @@ static int push_insn(struct xrw_store *store, uint64_t id, xrw_gva rip, unsigned
     struct xrw_packed_insn *packed = xrw_queue_reserve(store, sizeof *packed + text_bytes, err);
 
     if (!packed)
-        return -ENOMEM;
+        return xrw_queue_refused(store);
     packed->record =
         (struct xrw_ring_record){(uint32_t)(sizeof *packed + text_bytes), XRW_PACKED_INSN};
     packed->id = id;

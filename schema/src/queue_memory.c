@@ -33,7 +33,7 @@ static int push_page(struct xrw_store *store, uint64_t id, xrw_gfn gfn, uint64_t
     XXH128_canonical_t canonical;
 
     if (!packed)
-        return -ENOMEM;
+        return xrw_queue_refused(store);
     packed->record = (struct xrw_ring_record){sizeof *packed, XRW_PACKED_PAGE};
     packed->id = id;
     packed->gfn = gfn;
@@ -78,7 +78,7 @@ static int push_version(struct xrw_store *store, uint64_t run,
     struct xrw_packed_version *packed = xrw_queue_reserve(store, sizeof *packed, err);
 
     if (!packed)
-        return -ENOMEM;
+        return xrw_queue_refused(store);
     *packed = (struct xrw_packed_version){
         {sizeof *packed, XRW_PACKED_VERSION}, run, version->gfn, version->exit, version->page};
     xrw_queue_push(store);
@@ -106,6 +106,8 @@ int xrw_store_add_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_e
     bool own = true;
     int ret = check_exit(store, run, exit, err);
 
+    if (!ret && store->writer.ring_file.header)
+        ret = xrw_error_set(err, -EINVAL, "%s: memory, though rows are made later", store->path);
     if (ret)
         return ret;
     version.hash = XXH3_128bits(page, XRW_PAGE_BYTES);
@@ -141,7 +143,7 @@ int xrw_store_add_memory_frame(struct xrw_store *store, uint64_t run, xrw_exit_i
         return ret;
     packed = xrw_queue_reserve(store, sizeof *packed, err);
     if (!packed)
-        return -ENOMEM;
+        return xrw_queue_refused(store);
     *packed = (struct xrw_packed_frame){{sizeof *packed, XRW_PACKED_FRAME}, run, exit};
     xrw_queue_push(store);
     return 0;
@@ -162,7 +164,7 @@ int xrw_store_add_context(struct xrw_store *store, uint64_t run, xrw_exit_id exi
         return ret;
     packed = xrw_queue_reserve(store, sizeof *packed + bytes, err);
     if (!packed)
-        return -ENOMEM;
+        return xrw_queue_refused(store);
     packed->record =
         (struct xrw_ring_record){(uint32_t)(sizeof *packed + bytes), XRW_PACKED_CONTEXT};
     packed->run = run;

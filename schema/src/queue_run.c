@@ -48,7 +48,7 @@ static int push_run(struct xrw_store *store, enum xrw_packed_type type, const st
     struct xrw_packed_run *packed = xrw_queue_reserve(store, sizeof *packed, err);
 
     if (!packed)
-        return -ENOMEM;
+        return xrw_queue_refused(store);
     packed->record = (struct xrw_ring_record){sizeof *packed, type};
     packed->run = *run;
     packed->dropped = dropped;
@@ -69,6 +69,8 @@ int xrw_store_begin_run(struct xrw_store *store, const struct xrw_run *run, stru
     if (run->first_exit != writer->run.last_exit + 1 || run->last_exit != run->first_exit - 1)
         return xrw_error_set(err, -EINVAL, "%s: run %" PRIu64 " must begin at exit %" PRIu64,
                              store->path, run->id, writer->run.last_exit + 1);
+    if (run->memory != XRW_MEMORY_NONE && writer->ring_file.header)
+        return xrw_error_set(err, -EINVAL, "%s: memory, though rows are made later", store->path);
     if ((unsigned)run->memory >= XRW_MEMORY_POLICIES)
         return xrw_error_set(err, -EINVAL, "%s: no such memory policy", store->path);
     if (run->base_run > run->id)
@@ -135,7 +137,7 @@ int xrw_store_add_input(struct xrw_store *store, uint64_t run, const struct xrw_
     }
     packed = xrw_queue_reserve(store, bytes, err);
     if (!packed)
-        return -ENOMEM;
+        return xrw_queue_refused(store);
     *packed = head;
     packed->record = (struct xrw_ring_record){(uint32_t)bytes, XRW_PACKED_INPUT};
     if (input->bytes)

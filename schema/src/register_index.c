@@ -101,7 +101,7 @@ int xrw_store_index_register(const char *path, enum xrw_register reg, struct xrw
         return xrw_error_set(err, -EINVAL, "there is no index by %s",
                              (unsigned)reg < XRW_REGISTER_COUNT ? xrw_register_table[reg].name
                                                                 : "that register");
-    ret = xrw_db_open_to_index(&store, path, err);
+    ret = xrw_db_open_to_add(&store, path, err);
     if (ret)
         return ret;
     if (xrw_store_get_meta(store, "closed", closed, sizeof closed))

@@ -6,6 +6,8 @@
  */
 #include "ring.h"
 
+#include "ring_file.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -16,12 +18,13 @@
 #define MAX_BYTES ((size_t)64 << 20)
 #define MIN_BYTES ((size_t)8 << 20)
 #define IDLE_NS 50000000u
-#define SKIP UINT32_MAX /* type of what fills the end of the buffer */
 #define LINE 64
 
 struct xrw_ring {
     uint8_t *buffer;
     size_t bytes;
+    size_t enough;              /* the consumer is woken for so much */
+    struct xrw_ring_file *file; /* NULL: the buffer is our own */
 
     /* Producer's. */
     _Alignas(LINE) _Atomic uint64_t head; /* pushed up to here */
@@ -35,7 +38,7 @@ struct xrw_ring {
 
     _Alignas(LINE) pthread_mutex_t lock;
     pthread_cond_t records, room;
-    _Atomic bool consumer_waits, producer_waits;
+    _Atomic bool consumer_waits, producer_waits, abandoned;
     bool settle, resting, ended; /* under the lock */
 };
 
@@ -57,26 +60,44 @@ size_t xrw_ring_default_bytes(void)
     return bytes;
 }
 
-struct xrw_ring *xrw_ring_create(size_t bytes)
+static struct xrw_ring *create(uint8_t *buffer, size_t bytes, size_t enough)
 {
     struct xrw_ring *ring = aligned_alloc(LINE, (sizeof *ring + LINE - 1) / LINE * LINE);
     pthread_condattr_t monotonic;
 
-    if (!ring)
-        return NULL;
-    memset(ring, 0, sizeof *ring);
-    ring->bytes = bytes;
-    ring->buffer = malloc(bytes);
-    if (!ring->buffer) {
+    if (!ring || !buffer) {
         free(ring);
         return NULL;
     }
+    memset(ring, 0, sizeof *ring);
+    ring->buffer = buffer;
+    ring->bytes = bytes;
+    ring->enough = enough;
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&ring->lock, NULL);
     (void)pthread_cond_init(&ring->records, &monotonic);
     (void)pthread_cond_init(&ring->room, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
+    return ring;
+}
+
+struct xrw_ring *xrw_ring_create(size_t bytes)
+{
+    uint8_t *buffer = malloc(bytes);
+    struct xrw_ring *ring = create(buffer, bytes, bytes / 8);
+
+    if (!ring)
+        free(buffer);
+    return ring;
+}
+
+struct xrw_ring *xrw_ring_create_in(struct xrw_ring_file *file)
+{
+    struct xrw_ring *ring = create(file->buffer, file->bytes, file->bytes / 4 * 3);
+
+    if (ring)
+        ring->file = file;
     return ring;
 }
 
@@ -87,7 +108,8 @@ void xrw_ring_destroy(struct xrw_ring *ring)
     (void)pthread_cond_destroy(&ring->records);
     (void)pthread_cond_destroy(&ring->room);
     (void)pthread_mutex_destroy(&ring->lock);
-    free(ring->buffer);
+    if (!ring->file)
+        free(ring->buffer);
     free(ring);
 }
 
@@ -108,22 +130,24 @@ static void wait_for_room(struct xrw_ring *ring, uint64_t end)
     (void)pthread_mutex_lock(&ring->lock);
     atomic_store(&ring->producer_waits, true);
     (void)pthread_cond_signal(&ring->records);
-    while (end - atomic_load(&ring->tail) > ring->bytes)
+    while (end - atomic_load(&ring->tail) > ring->bytes && !atomic_load(&ring->abandoned))
         (void)pthread_cond_wait(&ring->room, &ring->lock);
     atomic_store(&ring->producer_waits, false);
     (void)pthread_mutex_unlock(&ring->lock);
     ring->stall_ns += now_ns() - before;
 }
 
-static void need_room(struct xrw_ring *ring, uint64_t end)
+/* False: there is none, and will be none. */
+static bool need_room(struct xrw_ring *ring, uint64_t end)
 {
     if (end - ring->known_tail <= ring->bytes)
-        return;
+        return true;
     ring->known_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
     if (end - ring->known_tail <= ring->bytes)
-        return;
+        return true;
     wait_for_room(ring, end);
     ring->known_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+    return end - ring->known_tail <= ring->bytes;
 }
 
 static struct xrw_ring_record *at(const struct xrw_ring *ring, uint64_t position)
@@ -138,11 +162,12 @@ void *xrw_ring_reserve(struct xrw_ring *ring, size_t bytes)
 
     bytes = (bytes + 7) & ~(size_t)7;
     if (left < bytes) {
-        need_room(ring, head + left + bytes);
-        *at(ring, head) = (struct xrw_ring_record){(uint32_t)left, SKIP};
+        if (!need_room(ring, head + left + bytes))
+            return NULL;
+        *at(ring, head) = (struct xrw_ring_record){(uint32_t)left, XRW_RING_SKIP};
         head += left;
-    } else {
-        need_room(ring, head + bytes);
+    } else if (!need_room(ring, head + bytes)) {
+        return NULL;
     }
     ring->reserved = head;
     return at(ring, head);
@@ -153,10 +178,12 @@ void xrw_ring_push(struct xrw_ring *ring)
     uint64_t head = ring->reserved + ((at(ring, ring->reserved)->bytes + 7) & ~7u);
 
     atomic_store_explicit(&ring->head, head, memory_order_release);
+    if (ring->file)
+        atomic_store_explicit(&ring->file->header->head, head, memory_order_release);
     if (atomic_load_explicit(&ring->consumer_waits, memory_order_relaxed) &&
-        head - ring->known_tail > ring->bytes / 8) {
+        head - ring->known_tail > ring->enough) {
         ring->known_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-        if (head - ring->known_tail > ring->bytes / 8)
+        if (head - ring->known_tail > ring->enough)
             wake_consumer(ring);
     }
 }
@@ -194,13 +221,23 @@ static bool is_empty(struct xrw_ring *ring)
     return ring->known_head == ring->taken;
 }
 
+/* Whether there is nothing to be done yet. */
+static bool may_sleep(struct xrw_ring *ring)
+{
+    if (ring->settle || ring->ended)
+        return false;
+    return is_empty(ring) || (ring->file && !atomic_load(&ring->producer_waits) &&
+                              ring->known_head - atomic_load(&ring->tail) <= ring->enough);
+}
+
 /* Under the lock: sleep until told, or for a while. */
 static void sleep_a_while(struct xrw_ring *ring)
 {
     struct timespec until;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += IDLE_NS;
+    until.tv_nsec += ring->file ? 0 : IDLE_NS;
+    until.tv_sec += ring->file ? 1 : 0;
     if (until.tv_nsec >= 1000000000) {
         until.tv_nsec -= 1000000000;
         until.tv_sec++;
@@ -233,9 +270,9 @@ int xrw_ring_wait(struct xrw_ring *ring)
     (void)pthread_mutex_lock(&ring->lock);
     if (atomic_load(&ring->producer_waits))
         (void)pthread_cond_signal(&ring->room);
-    if (is_empty(ring) && !ring->settle && !ring->ended)
+    if (may_sleep(ring))
         sleep_a_while(ring);
-    if (!is_empty(ring))
+    if (!is_empty(ring) && !may_sleep(ring))
         ret = XRW_RING_RECORDS;
     else if (ring->settle)
         ret = XRW_RING_SETTLE;
@@ -255,23 +292,58 @@ const struct xrw_ring_record *xrw_ring_peek(struct xrw_ring *ring)
             if (ring->taken == ring->known_head)
                 return NULL;
         }
-        if (record->type != SKIP)
+        if (record->type != XRW_RING_SKIP)
             return record;
         ring->taken += record->bytes;
     }
 }
 
-void xrw_ring_pop(struct xrw_ring *ring)
+/* The producer that waits looks again when there is room for more than one record. */
+static void make_room(struct xrw_ring *ring)
 {
-    ring->taken += (at(ring, ring->taken)->bytes + 7) & ~7u;
     atomic_store_explicit(&ring->tail, ring->taken, memory_order_release);
-    /* The producer that waits looks again when there is room for more than one record. */
     if (atomic_load_explicit(&ring->producer_waits, memory_order_relaxed) &&
         (ring->taken == ring->known_head || ring->known_head - ring->taken < ring->bytes / 2)) {
         (void)pthread_mutex_lock(&ring->lock);
         (void)pthread_cond_signal(&ring->room);
         (void)pthread_mutex_unlock(&ring->lock);
     }
+}
+
+void xrw_ring_pop(struct xrw_ring *ring)
+{
+    ring->taken += (at(ring, ring->taken)->bytes + 7) & ~7u;
+    if (!ring->file)
+        make_room(ring);
+}
+
+void xrw_ring_release(struct xrw_ring *ring)
+{
+    if (ring->file)
+        make_room(ring);
+}
+
+void xrw_ring_abandon(struct xrw_ring *ring)
+{
+    (void)pthread_mutex_lock(&ring->lock);
+    atomic_store(&ring->abandoned, true);
+    (void)pthread_cond_signal(&ring->room);
+    (void)pthread_mutex_unlock(&ring->lock);
+}
+
+bool xrw_ring_is_kept(const struct xrw_ring *ring)
+{
+    return ring->file != NULL;
+}
+
+uint64_t xrw_ring_taken(const struct xrw_ring *ring)
+{
+    return ring->taken;
+}
+
+uint64_t xrw_ring_unreleased(const struct xrw_ring *ring)
+{
+    return ring->taken - atomic_load_explicit(&ring->tail, memory_order_relaxed);
 }
 
 void xrw_ring_settled(struct xrw_ring *ring)

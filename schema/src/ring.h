@@ -11,6 +11,10 @@
 #include <stdint.h>
 
 struct xrw_ring;
+struct xrw_ring_file;
+
+/* Type of what fills the end of the buffer where the next record does not fit. */
+#define XRW_RING_SKIP UINT32_MAX
 
 /* What every record begins with. */
 struct xrw_ring_record {
@@ -23,12 +27,18 @@ size_t xrw_ring_default_bytes(void);
 
 /* bytes: a power of two.  Returns NULL if there is no memory. */
 struct xrw_ring *xrw_ring_create(size_t bytes);
+
+/*
+ * A ring in a file, which must outlive it.  Its consumer sleeps until the ring is nearly full or
+ * the producer settles or ends, and what it takes is kept there until xrw_ring_release().
+ */
+struct xrw_ring *xrw_ring_create_in(struct xrw_ring_file *file);
 void xrw_ring_destroy(struct xrw_ring *ring);
 
 /* ---- producer -------------------------------------------------------- */
 
 /* Room for a record of up to `bytes` (at most half of the ring), contiguous, aligned to 8; waits
- * until there is. */
+ * until there is.  NULL: there will be none, see xrw_ring_abandon(). */
 void *xrw_ring_reserve(struct xrw_ring *ring, size_t bytes);
 
 /* Pass on the record that was written where xrw_ring_reserve() said. */
@@ -61,6 +71,18 @@ const struct xrw_ring_record *xrw_ring_peek(struct xrw_ring *ring);
 
 /* Done with it. */
 void xrw_ring_pop(struct xrw_ring *ring);
+
+/* What was taken from a ring in a file may be overwritten. */
+void xrw_ring_release(struct xrw_ring *ring);
+
+/* Nothing more is released: who needs room gets none. */
+void xrw_ring_abandon(struct xrw_ring *ring);
+
+/* Whether the ring is in a file; position up to which it was taken; bytes taken and not released.
+ */
+bool xrw_ring_is_kept(const struct xrw_ring *ring);
+uint64_t xrw_ring_taken(const struct xrw_ring *ring);
+uint64_t xrw_ring_unreleased(const struct xrw_ring *ring);
 
 /* Tell the producer that all has been taken, and rest until it pushes again. */
 void xrw_ring_settled(struct xrw_ring *ring);

@@ -98,10 +98,10 @@ int xrw_store_close(struct xrw_store *store, struct xrw_error *err);
 
 /*
  * Commit everything added so far, and wait until it is.  The store commits by itself, after many
- * exits or a quarter of a second (up to a second, where a commit takes long), so this is for moments when nothing more comes.  Asked for
- * between an exit's memory and the exit, it happens when the exit is added. After a failure to
- * write (-ENOSPC ...) the store takes nothing more and says so again; what was committed before is
- * intact, and err tells up to which exit.
+ * exits or a quarter of a second (up to a second, where a commit takes long), so this is for
+ * moments when nothing more comes.  Asked for between an exit's memory and the exit, it happens
+ * when the exit is added. After a failure to write (-ENOSPC ...) the store takes nothing more and
+ * says so again; what was committed before is intact, and err tells up to which exit.
  */
 int xrw_store_commit(struct xrw_store *store, struct xrw_error *err);
 
@@ -115,15 +115,27 @@ void xrw_store_stalls(const struct xrw_store *store, uint64_t *count, uint64_t *
  * killed does.  Without it the file stays sound as long as the system goes on. */
 int xrw_store_make_durable(struct xrw_store *store, struct xrw_error *err);
 
+/*
+ * From now on what is added is put into a file, PATH-ring, and rows are made of it when that is
+ * nearly full, at xrw_store_commit() and at the end: on a host with one processor the guest is
+ * disturbed least so.  Being killed, or a full disk, loses nothing: who opens the recording then
+ * makes rows of the rest first, for which it must be writable.  Power loss loses it.  Readers
+ * meanwhile see what there are rows of.
+ * bytes: of that file, a power of two from 4 MiB; 0: as suits the machine.  Before the first run,
+ * and not for one with memory (-EINVAL).  Fails where there is no room for the file: rows are made
+ * at once then, as they are without this.
+ */
+int xrw_store_make_rows_later(struct xrw_store *store, size_t bytes, struct xrw_error *err);
+
 /* See what a recorder has committed since the recording was opened.  Reading functions otherwise
  * may or may not see it. */
 int xrw_store_refresh(struct xrw_store *store, struct xrw_error *err);
 
 /* ---- meta: texts by key ---------------------------------------------- */
 
-/* Keys in use: "program", "host_cpu", "hypervisor", "command_line", "symbol_file", "guest_name", "kaslr",
- * "closed" ("1" once ended cleanly: set by xrw_store_close() after the last run was ended); see
- * docs/recording.md.  Control characters in what is read are replaced by '?'. */
+/* Keys in use: "program", "host_cpu", "hypervisor", "command_line", "symbol_file", "guest_name",
+ * "kaslr", "closed" ("1" once ended cleanly: set by xrw_store_close() after the last run was
+ * ended); see docs/recording.md.  Control characters in what is read are replaced by '?'. */
 int xrw_store_set_meta(struct xrw_store *store, const char *key, const char *value,
                        struct xrw_error *err);
 
@@ -134,8 +146,8 @@ int xrw_store_get_meta(struct xrw_store *store, const char *key, char *value, si
 
 /*
  * Begin run `run->id`, which must be the next one, with first_exit the last exit + 1 and last_exit
- * that - 1 (-EINVAL otherwise).  If it began with the same memory and context as base_run, only what
- * differs from that one's at exit 0 is added at exit 0.
+ * that - 1 (-EINVAL otherwise).  If it began with the same memory and context as base_run, only
+ * what differs from that one's at exit 0 is added at exit 0.
  */
 int xrw_store_begin_run(struct xrw_store *store, const struct xrw_run *run, struct xrw_error *err);
 
@@ -156,8 +168,8 @@ int xrw_store_add_exit(struct xrw_store *store, const struct xrw_exit *exit, str
  * start, the base image), unless it equals the version before it; force adds it all the same
  * (a page known to be private to the fork though not changed).  page: XRW_PAGE_BYTES.
  * exit is 0, an exit of the run, or the next one.  run is the current one, or, with exit 0, 0: the
- * base image that belongs to no run (which xrw_store_add_context takes, too).  The same content twice is taken once; two
- * contents at one exit are -EINVAL.
+ * base image that belongs to no run (which xrw_store_add_context takes, too).  The same content
+ * twice is taken once; two contents at one exit are -EINVAL.
  */
 int xrw_store_add_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_id exit,
                        const uint8_t *page, bool force, struct xrw_error *err);
@@ -226,8 +238,8 @@ int xrw_store_find_page_change(struct xrw_store *store, uint64_t run, xrw_gfn gf
                                bool forward, xrw_exit_id *exit, struct xrw_error *err);
 
 /*
- * The first page, from *gfn on, of which a new version was recorded at that exit.  1 with *gfn; 0 if
- * there is none.
+ * The first page, from *gfn on, of which a new version was recorded at that exit.  1 with *gfn; 0
+ * if there is none.
  */
 int xrw_store_next_changed_page(struct xrw_store *store, uint64_t run, xrw_exit_id exit,
                                 xrw_gfn *gfn, struct xrw_error *err);
@@ -268,10 +280,10 @@ int xrw_store_find_exit(struct xrw_store *store, const struct xrw_exit_filter *f
                         struct xrw_error *err);
 
 /*
- * Index a closed recording by the values of a general register, cr2, cr3 or rflags, so that a search
- * for one does not look at every exit; the file grows.  Again does no harm.  Returns 0, -EINVAL for a
- * register of which there is no such index (rip is indexed anyway), -EBUSY while it is being
- * recorded, or what the file system or SQLite reported.
+ * Index a closed recording by the values of a general register, cr2, cr3 or rflags, so that a
+ * search for one does not look at every exit; the file grows.  Again does no harm.  Returns 0,
+ * -EINVAL for a register of which there is no such index (rip is indexed anyway), -EBUSY while it
+ * is being recorded, or what the file system or SQLite reported.
  */
 int xrw_store_index_register(const char *path, enum xrw_register reg, struct xrw_error *err);
 
