@@ -80,6 +80,10 @@ static const char usage_text[] =
     "  --guest-name TEXT      name the guest in the recording\n"
     "  --keep                 leave the fork there, paused\n"
     "  --durable              sync every batch to the disk: power loss loses no more than a kill\n"
+    "  --rows now|later       make the recording's rows while the guest runs, or afterwards, "
+    "which\n"
+    "                         disturbs it less (the default where both have one processor):\n"
+    "                         what was recorded lies in FILE-ring till then\n"
     "  --each-exit COMMAND    a shell command that gets a line `EXIT DOMAIN' on its input at each\n"
     "                         exit, while the guest is held, and answers with a line\n"
     "  --quiet                no progress, no summary\n"
@@ -105,6 +109,7 @@ enum option_id {
     OPT_NAME,
     OPT_KEEP,
     OPT_DURABLE,
+    OPT_ROWS,
     OPT_EACH,
     OPT_QUIET,
     OPT_JSON,
@@ -132,6 +137,7 @@ static const struct option long_options[] = {
     {"guest-name", required_argument, NULL, OPT_NAME},
     {"keep", no_argument, NULL, OPT_KEEP},
     {"durable", no_argument, NULL, OPT_DURABLE},
+    {"rows", required_argument, NULL, OPT_ROWS},
     {"each-exit", required_argument, NULL, OPT_EACH},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"json", no_argument, NULL, OPT_JSON},
@@ -213,6 +219,14 @@ static int parse_base(const char *text, struct xrw_record_options *options)
     return 0;
 }
 
+static int parse_rows(const char *text, struct xrw_record_options *options)
+{
+    options->rows = strcmp(text, "later") ? XRW_RECORD_ROWS_NOW : XRW_RECORD_ROWS_LATER;
+    if (strcmp(text, "later") != 0 && strcmp(text, "now") != 0)
+        return xrw_cli_usage("record", "--rows takes now or later, not %s", text);
+    return 0;
+}
+
 static int parse_mode(const char *text, struct xrw_record_options *options)
 {
     for (int mode = 0; mode < XRW_RECORD_MODES; mode++)
@@ -259,6 +273,8 @@ static int parse_value(int id, char *value, struct record_arguments *args)
         return xrw_cli_domain("record", value, &o->fork);
     case OPT_MODE:
         return parse_mode(value, o);
+    case OPT_ROWS:
+        return parse_rows(value, o);
     case OPT_MEMORY:
         return parse_memory(value, o);
     case OPT_BASE:

@@ -51,6 +51,8 @@ static void show_summary(const struct record_arguments *args,
         "%s%s: %" PRIu64 " exits in %.1f s, %.1f MiB, %" PRIu64 " private pages; stopped: %s\n",
         args->tty ? "\r\033[K" : "", args->options.path, progress->exits, progress->seconds,
         (double)progress->file_bytes / 1048576, progress->private_pages, result->stop_detail);
+    if (result->rows_seconds > 0)
+        (void)fprintf(stderr, "rows were made in %.1f s more\n", result->rows_seconds);
 }
 
 /* Of several runs: which paths they took. */
@@ -82,6 +84,7 @@ static int print_json(const struct record_arguments *args, const struct xrw_reco
     json_object_set_new(object, "runs", xrw_json_u64(result->progress.runs));
     json_object_set_new(object, "exits", xrw_json_u64(result->progress.exits));
     json_object_set_new(object, "seconds", json_real(result->progress.seconds));
+    json_object_set_new(object, "rows_seconds", json_real(result->rows_seconds));
     json_object_set_new(object, "private_pages", xrw_json_u64(result->progress.private_pages));
     json_object_set_new(object, "file_bytes", xrw_json_u64(result->progress.file_bytes));
     json_object_set_new(object, "stop", xrw_json_text(result->stop));

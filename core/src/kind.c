@@ -5,28 +5,34 @@
 #include "xrw/vmx.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define EPT_LINEAR_VALID (1u << 7)
 #define EPT_FINAL_ACCESS (1u << 8)
 #define PAGE_WRITE (1u << 1) /* of either vendor */
 #define INFO_VALID (UINT32_C(1) << 31)
 
+static const uint8_t vmx_kinds[] = {
+    [XRW_VMX_EXCEPTION_NMI] = XRW_KIND_EXCEPTION,
+    [XRW_VMX_INIT] = XRW_KIND_INIT,
+    [XRW_VMX_SIPI] = XRW_KIND_INIT,
+    [XRW_VMX_TASK_SWITCH] = XRW_KIND_TASK_SWITCH,
+    [XRW_VMX_VMCALL] = XRW_KIND_HYPERCALL,
+    [XRW_VMX_DR_ACCESS] = XRW_KIND_DR_ACCESS,
+    [XRW_VMX_IO_INSTRUCTION] = XRW_KIND_IO,
+    [XRW_VMX_MSR_READ] = XRW_KIND_MSR_READ,
+    [XRW_VMX_MSR_WRITE] = XRW_KIND_MSR_WRITE,
+    [XRW_VMX_APIC_ACCESS] = XRW_KIND_APIC_ACCESS,
+    [XRW_VMX_GDTR_IDTR_ACCESS] = XRW_KIND_GDTR_IDTR_ACCESS,
+    [XRW_VMX_LDTR_TR_ACCESS] = XRW_KIND_LDTR_TR_ACCESS,
+    [XRW_VMX_EPT_VIOLATION] = XRW_KIND_PAGE,
+    [XRW_VMX_EPT_MISCONFIG] = XRW_KIND_PAGE,
+};
+
 static const struct {
     uint16_t first, last;
     enum xrw_exit_kind kind;
-} kinds[] = {
-    {XRW_VMX_EXCEPTION_NMI, XRW_VMX_EXCEPTION_NMI, XRW_KIND_EXCEPTION},
-    {XRW_VMX_INIT, XRW_VMX_SIPI, XRW_KIND_INIT},
-    {XRW_VMX_TASK_SWITCH, XRW_VMX_TASK_SWITCH, XRW_KIND_TASK_SWITCH},
-    {XRW_VMX_VMCALL, XRW_VMX_VMCALL, XRW_KIND_HYPERCALL},
-    {XRW_VMX_DR_ACCESS, XRW_VMX_DR_ACCESS, XRW_KIND_DR_ACCESS},
-    {XRW_VMX_IO_INSTRUCTION, XRW_VMX_IO_INSTRUCTION, XRW_KIND_IO},
-    {XRW_VMX_MSR_READ, XRW_VMX_MSR_READ, XRW_KIND_MSR_READ},
-    {XRW_VMX_MSR_WRITE, XRW_VMX_MSR_WRITE, XRW_KIND_MSR_WRITE},
-    {XRW_VMX_APIC_ACCESS, XRW_VMX_APIC_ACCESS, XRW_KIND_APIC_ACCESS},
-    {XRW_VMX_GDTR_IDTR_ACCESS, XRW_VMX_GDTR_IDTR_ACCESS, XRW_KIND_GDTR_IDTR_ACCESS},
-    {XRW_VMX_LDTR_TR_ACCESS, XRW_VMX_LDTR_TR_ACCESS, XRW_KIND_LDTR_TR_ACCESS},
-    {XRW_VMX_EPT_VIOLATION, XRW_VMX_EPT_MISCONFIG, XRW_KIND_PAGE},
+} svm_kinds[] = {
     {XRW_SVM_DR_READ, XRW_SVM_DR_WRITE + 15, XRW_KIND_DR_ACCESS},
     {XRW_SVM_EXCEPTION, XRW_SVM_EXCEPTION + 31, XRW_KIND_EXCEPTION},
     {XRW_SVM_INIT, XRW_SVM_INIT, XRW_KIND_INIT},
@@ -46,12 +52,14 @@ enum xrw_exit_kind xrw_exit_kind(const struct xrw_exit *exit)
 
     if (!exit->field_known[XRW_EXIT_reason])
         return XRW_KIND_OTHER;
+    if (reason < sizeof vmx_kinds)
+        return vmx_kinds[reason];
     if (reason == XRW_SVM_MSR && exit->field_known[XRW_EXIT_qualification])
         return exit->field[XRW_EXIT_qualification] & XRW_SVM_MSR_WRITE ? XRW_KIND_MSR_WRITE
                                                                        : XRW_KIND_MSR_READ;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (reason >= kinds[i].first && reason <= kinds[i].last)
-            return kinds[i].kind;
+    for (size_t i = 0; i < sizeof svm_kinds / sizeof *svm_kinds; i++)
+        if (reason >= svm_kinds[i].first && reason <= svm_kinds[i].last)
+            return svm_kinds[i].kind;
     return XRW_KIND_OTHER;
 }
 

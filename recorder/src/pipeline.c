@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "pipeline_private.h"
 
+#include "host_cpu.h"
 #include "input.h"
 #include "recording_file.h"
 #include "stop.h"
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#define FIRST_POLL_MS 16u
 #define POLL_MS 100u          /* how often to look for an interrupt when no exit comes, at last */
 #define COMMIT_NS 1000000000u /* a commit at the latest after so long without an exit */
 #define PROGRESS_NS 1000000000u
@@ -78,10 +80,9 @@ static int add_fxsave(struct pipeline *p, struct xrw_error *err)
 /* The store commits by itself while exits come. */
 static int commit_when_idle(struct pipeline *p, struct xrw_error *err)
 {
-    if (!p->uncommitted || p->seen_ns - p->last_commit_ns < COMMIT_NS)
+    if (!p->uncommitted || p->seen_ns - p->last_exit_ns < COMMIT_NS)
         return 0;
     p->uncommitted = 0;
-    p->last_commit_ns = p->seen_ns;
     return xrw_store_commit(p->store, err);
 }
 
@@ -164,16 +165,23 @@ static int take_outcome(struct pipeline *p, int outcome, struct xrw_error *err)
     }
 }
 
+/* Exits come quickly or not for long.  A timer that is due soon costs as much as an exit: where
+ * runs are many, and each ends so, it is worth that. */
+static unsigned first_poll_ms(const struct pipeline *p)
+{
+    return p->options->runs > 1 ? 1 : FIRST_POLL_MS;
+}
+
 static int record_exits(struct pipeline *p, struct xrw_error *err)
 {
     int rc = 0;
 
-    p->poll_ms = 1;
+    p->poll_ms = first_poll_ms(p);
     while (!rc) {
         int outcome =
             p->source.ops->next(p->source.ctx, p->poll_ms, pipeline_hold_in(p), &p->at, err);
 
-        p->poll_ms = outcome == SOURCE_EXIT     ? 1
+        p->poll_ms = outcome == SOURCE_EXIT     ? first_poll_ms(p)
                      : 2 * p->poll_ms < POLL_MS ? 2 * p->poll_ms
                                                 : POLL_MS;
         rc = outcome < 0 ? outcome : take_outcome(p, outcome, err);
@@ -206,6 +214,43 @@ static int begin_run(struct pipeline *p, struct xrw_error *err)
     return rc;
 }
 
+/* Rows can be made later: of what has nothing but exits, and is to outlive no more than a kill. */
+static bool rows_can_wait(const struct pipeline *p)
+{
+    return p->memory == XRW_RECORD_MEMORY_NONE && p->options->runs <= 1 &&
+           !p->options->input_count && !p->options->durable;
+}
+
+static int make_rows_later(struct pipeline *p, struct xrw_error *err)
+{
+    int rc = xrw_store_make_rows_later(p->store, 0, err);
+
+    p->rows_later = !rc;
+    return rc;
+}
+
+static int choose_rows(struct pipeline *p, struct xrw_error *err)
+{
+    struct xrw_error why;
+
+    if (p->options->rows == XRW_RECORD_ROWS_LATER && !rows_can_wait(p))
+        return xrw_error_set(err, -EINVAL,
+                             "rows can be made later of a single run without memory and inputs, "
+                             "that need not be durable\n"
+                             "give --memory none, or leave out --rows later");
+    if (p->options->rows == XRW_RECORD_ROWS_LATER)
+        return make_rows_later(p, err);
+    if (p->options->rows == XRW_RECORD_ROWS_NOW || !rows_can_wait(p) ||
+        p->options->machine.kernel || host_cpu_count() != 1)
+        return 0;
+    if (make_rows_later(p, &why))
+        pipeline_notice(p, why.text);
+    else
+        pipeline_notice(p, "this host has one processor, which is the guest's while it is "
+                           "recorded: rows are made afterwards");
+    return 0;
+}
+
 static int begin(struct pipeline *p, struct xrw_error *err)
 {
     int rc;
@@ -219,6 +264,8 @@ static int begin(struct pipeline *p, struct xrw_error *err)
     if (!rc)
         rc = recording_create(p->options, &p->source, &p->store, err);
     if (!rc)
+        rc = choose_rows(p, err);
+    if (!rc)
         rc = begin_run(p, err);
     if (!rc)
         rc = pipeline_add_context(p, 0, err);
@@ -228,7 +275,7 @@ static int begin(struct pipeline *p, struct xrw_error *err)
         rc = hook_start(&p->hook, p->options->each_exit, err);
     if (!rc)
         rc = xrw_store_commit(p->store, err);
-    p->begun_ns = p->last_commit_ns = p->last_progress_ns = pipeline_now_ns(p);
+    p->begun_ns = p->last_progress_ns = pipeline_now_ns(p);
     return rc;
 }
 
@@ -293,7 +340,25 @@ static int record(struct pipeline *p, struct xrw_error *err)
         if (!rc)
             rc = record_run(p, err);
     }
-    return rc ? rc : xrw_store_commit(p->store, err);
+    return rc || p->rows_later ? rc : xrw_store_commit(p->store, err);
+}
+
+/* The guest is through, and its parent goes on. */
+static int make_rows(struct pipeline *p, struct xrw_record_result *result, struct xrw_error *err)
+{
+    uint64_t began_ns = pipeline_now_ns(p);
+    char text[96];
+    int rc;
+
+    if (p->options->progress) {
+        (void)snprintf(text, sizeof text, "making rows of the last of %" PRIu64 " exits",
+                       p->run.last_exit);
+        pipeline_notice(p, text);
+    }
+    rc = xrw_store_commit(p->store, err);
+    result->rows_seconds = (double)(pipeline_now_ns(p) - began_ns) / 1e9;
+    result->progress.file_bytes = xrw_store_file_bytes(p->store);
+    return rc;
 }
 
 /* Keep the first error: later ones follow from it. */
@@ -327,6 +392,8 @@ static int run(struct pipeline *p, struct xrw_record_result *result, struct xrw_
     rc = keep_first(rc, p->source.ops->stop(p->source.ctx, rc ? NULL : &local));
     /* After the fork is gone: the command may take its time. */
     rc = keep_first(rc, hook_stop(&p->hook, rc ? NULL : &local));
+    if (!rc && p->rows_later)
+        rc = make_rows(p, result, &local);
     if (!rc && p->options->finish)
         rc = p->options->finish(p->options->ctx, p->store, &local);
     rc = keep_first(rc, xrw_store_close(p->store, rc ? NULL : &local));

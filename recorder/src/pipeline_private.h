@@ -20,13 +20,14 @@ struct pipeline {
     uint32_t fxsave_vcpu;
     bool have_fxsave;
     bool holds_always;
+    bool rows_later;               /* rows are made when the guest is through */
     bool begun;                    /* the run is in the store */
     bool running;                  /* pages belong to exits, not to the base image */
     bool quiet;                    /* the guest has not run since the last exit */
     bool given_up;                 /* it does not come to a further exit */
     xrw_exit_id in_frame;          /* the last exit of which all memory was taken */
     uint64_t in_frame_ns, seen_ns; /* when that was, and what is the time by now, about */
-    uint64_t started_ns, last_exit_ns, last_commit_ns, last_progress_ns;
+    uint64_t started_ns, last_exit_ns, last_progress_ns;
     uint64_t uncommitted, unheld, base_pages;
     uint64_t begun_ns; /* the first run */
     uint64_t base_run; /* whose the base image is */

@@ -17,7 +17,7 @@ int recording_check_path(const struct xrw_record_options *options, struct xrw_er
 
 int recording_remove(const char *path)
 {
-    static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+    static const char *const suffixes[] = {"-wal", "-shm", "-journal", "-ring"};
     char name[4096];
 
     if (unlink(path) && errno != ENOENT)

@@ -66,55 +66,56 @@ static void set_vmx(struct xrw_exit *exit, const struct xrw_vmexit_vmx *vmx)
     xen_event_set_entry(exit, vmx->entry_intr_info, vmx->entry_error);
 }
 
-/* Where the registers that are plain 64-bit words stand in the event. */
-#define WORD(reg, member)                                                                          \
-    {                                                                                              \
-        XRW_REG_##reg, offsetof(struct xrw_event_regs, member)                                     \
-    }
-static const struct {
-    enum xrw_register reg;
-    size_t offset;
-} words[] = {
-    WORD(rax, rax),
-    WORD(rcx, rcx),
-    WORD(rdx, rdx),
-    WORD(rbx, rbx),
-    WORD(rsp, rsp),
-    WORD(rbp, rbp),
-    WORD(rsi, rsi),
-    WORD(rdi, rdi),
-    WORD(r8, r8),
-    WORD(r9, r9),
-    WORD(r10, r10),
-    WORD(r11, r11),
-    WORD(r12, r12),
-    WORD(r13, r13),
-    WORD(r14, r14),
-    WORD(r15, r15),
-    WORD(rip, rip),
-    WORD(rflags, rflags),
-    WORD(cr0, cr0),
-    WORD(cr2, cr2),
-    WORD(cr3, cr3),
-    WORD(cr4, cr4),
-    WORD(efer, msr_efer),
-    WORD(star, msr_star),
-    WORD(lstar, msr_lstar),
-    WORD(sysenter_cs, sysenter_cs),
-    WORD(sysenter_esp, sysenter_esp),
-    WORD(sysenter_eip, sysenter_eip),
-    WORD(kernel_gs_base, shadow_gs),
-    WORD(gdtr_base, gdtr_base),
-    WORD(fs_base, fs_base),
-    WORD(gs_base, gs_base),
-};
+/* The registers that are plain 64-bit words, and the event's member for each. */
+#define WORD_TABLE(X)                                                                              \
+    X(rax, rax)                                                                                    \
+    X(rcx, rcx)                                                                                    \
+    X(rdx, rdx)                                                                                    \
+    X(rbx, rbx)                                                                                    \
+    X(rsp, rsp)                                                                                    \
+    X(rbp, rbp)                                                                                    \
+    X(rsi, rsi)                                                                                    \
+    X(rdi, rdi)                                                                                    \
+    X(r8, r8)                                                                                      \
+    X(r9, r9)                                                                                      \
+    X(r10, r10)                                                                                    \
+    X(r11, r11)                                                                                    \
+    X(r12, r12)                                                                                    \
+    X(r13, r13)                                                                                    \
+    X(r14, r14)                                                                                    \
+    X(r15, r15)                                                                                    \
+    X(rip, rip)                                                                                    \
+    X(rflags, rflags)                                                                              \
+    X(cr0, cr0)                                                                                    \
+    X(cr2, cr2)                                                                                    \
+    X(cr3, cr3)                                                                                    \
+    X(cr4, cr4)                                                                                    \
+    X(efer, msr_efer)                                                                              \
+    X(star, msr_star)                                                                              \
+    X(lstar, msr_lstar)                                                                            \
+    X(sysenter_cs, sysenter_cs)                                                                    \
+    X(sysenter_esp, sysenter_esp)                                                                  \
+    X(sysenter_eip, sysenter_eip)                                                                  \
+    X(kernel_gs_base, shadow_gs)                                                                   \
+    X(gdtr_base, gdtr_base)                                                                        \
+    X(fs_base, fs_base)                                                                            \
+    X(gs_base, gs_base)
 
-/* In its size already; once for each register of each event, so it is to be quick. */
-static inline void put(struct xrw_registers *regs, unsigned reg, uint64_t value)
-{
-    regs->value[reg] = value;
-    regs->known[reg] = true;
-}
+/* Those that the event does not have, or that VMX has wrong there. */
+#define MISSING_TABLE(X)                                                                           \
+    X(dr0)                                                                                         \
+    X(dr1) X(dr2) X(dr3) X(dr6) X(dr7) X(cstar) X(sfmask) X(tsc_aux) X(idtr_base) X(idtr_limit)    \
+        X(ldtr) X(ldtr_base) X(ldtr_limit) X(ldtr_attr) X(tr) X(tr_base) X(tr_limit) X(tr_attr)
+
+/* What the event has whatever else: all but limits of segments. */
+#define KNOWN(reg, member) [XRW_REG_##reg] = true,
+#define KNOWN_SEGMENT(segment)                                                                     \
+    [XRW_REG_##segment] = true, [XRW_REG_##segment##_attr] = true,                                 \
+    [XRW_REG_##segment##_base] = true,
+static const bool event_known[XRW_REGISTER_COUNT] = {
+    WORD_TABLE(KNOWN)[XRW_REG_gdtr_limit] = true,
+    KNOWN_SEGMENT(cs) KNOWN_SEGMENT(ss) KNOWN_SEGMENT(ds) KNOWN_SEGMENT(es)[XRW_REG_fs] = true,
+    [XRW_REG_fs_attr] = true, [XRW_REG_gs] = true, [XRW_REG_gs_attr] = true};
 
 #define ATTR_GRANULARITY (1u << 11)
 #define ATTR_PRESENT (1u << 7)
@@ -130,10 +131,10 @@ static void set_segment(struct xrw_registers *regs, enum xrw_register selector_r
 
     if (attr & ATTR_GRANULARITY)
         limit = limit << XRW_PAGE_SHIFT | 0xfff;
-    put(regs, selector_reg, selector);
-    if (attr & (ATTR_GRANULARITY | ATTR_PRESENT))
-        put(regs, selector_reg + 2, limit);
-    put(regs, selector_reg + 3, attr);
+    regs->value[selector_reg] = selector;
+    regs->value[selector_reg + 3] = attr;
+    regs->known[selector_reg + 2] = (attr & (ATTR_GRANULARITY | ATTR_PRESENT)) != 0;
+    regs->value[selector_reg + 2] = regs->known[selector_reg + 2] ? limit : 0;
 }
 
 /*
@@ -144,24 +145,28 @@ static void set_segment(struct xrw_registers *regs, enum xrw_register selector_r
  */
 static void set_registers(struct xrw_registers *regs, const struct xrw_event_regs *event)
 {
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        uint64_t value;
-
-        memcpy(&value, (const uint8_t *)event + words[i].offset, sizeof value);
-        put(regs, words[i].reg, value);
-    }
-    put(regs, XRW_REG_gdtr_limit, event->gdtr_limit);
+    memcpy(regs->known, event_known, sizeof event_known);
+#define SET(reg, member) regs->value[XRW_REG_##reg] = event->member;
+    WORD_TABLE(SET)
+    SET(gdtr_limit, gdtr_limit)
+    SET(cs_base, cs_base)
+    SET(ss_base, ss_base)
+    SET(ds_base, ds_base)
+    SET(es_base, es_base)
+#define CLEAR(reg) regs->value[XRW_REG_##reg] = 0;
+    MISSING_TABLE(CLEAR)
     set_segment(regs, XRW_REG_cs, event->cs_sel, event->cs);
     set_segment(regs, XRW_REG_ss, event->ss_sel, event->ss);
     set_segment(regs, XRW_REG_ds, event->ds_sel, event->ds);
     set_segment(regs, XRW_REG_es, event->es_sel, event->es);
     set_segment(regs, XRW_REG_fs, event->fs_sel, event->fs);
     set_segment(regs, XRW_REG_gs, event->gs_sel, event->gs);
-    put(regs, XRW_REG_cs_base, event->cs_base);
-    put(regs, XRW_REG_ss_base, event->ss_base);
-    put(regs, XRW_REG_ds_base, event->ds_base);
-    put(regs, XRW_REG_es_base, event->es_base);
 }
+
+#define ONE(...) +1
+#define SEGMENTS 6
+_Static_assert(0 WORD_TABLE(ONE) MISSING_TABLE(ONE) + 1 + 4 + 3 * SEGMENTS == XRW_REGISTER_COUNT,
+               "every register is set or cleared");
 
 struct request_head {
     uint32_t version, flags, reason, vcpu;
@@ -242,7 +247,10 @@ int xen_event_decode(const uint8_t *request, size_t bytes, struct xrw_exit *exit
     memcpy(&event, request + XRW_REQUEST_UNION_OFFSET, sizeof event);
     if (!stock && check_vendor(&event, err))
         return -EUCLEAN;
-    *exit = (struct xrw_exit){.vcpu = head.vcpu};
+    /* All but the registers before, which are set each. */
+    memset(exit, 0, offsetof(struct xrw_exit, before));
+    memset(exit->after.known, 0, sizeof exit->after.known);
+    exit->vcpu = head.vcpu;
     memcpy(&regs, request + layout->regs_offset, sizeof regs);
     set_registers(&exit->before, &regs);
     if (stock)

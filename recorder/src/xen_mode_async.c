@@ -76,10 +76,18 @@ static int hold(struct xen_source *s, struct source_exit *out, struct xrw_error 
     return rc;
 }
 
-/* Answer what can be; the guest goes on if it was held. */
+/* Answer what can be. */
+static int answer(struct xen_source *s, uint64_t hold_in, struct xrw_error *err)
+{
+    if (!ring_unanswered(&s->monitor.ring))
+        return 0;
+    return xen_monitor_answer(&s->monitor, answerable(s, hold_in), err);
+}
+
+/* The guest goes on if it was held. */
 static int let_go(struct xen_source *s, uint64_t hold_in, struct xrw_error *err)
 {
-    int rc = xen_monitor_answer(&s->monitor, answerable(s, hold_in), err);
+    int rc = answer(s, hold_in, err);
 
     if (rc || s->looked != s->monitor.ring.consumed)
         return rc;
@@ -102,9 +110,7 @@ static int next(struct xen_source *s, unsigned timeout_ms, uint64_t hold_in,
         return rc;
     s->no_hold = false;
     /* Before this one is recorded: the guest goes on meanwhile. */
-    rc = hold_in == 1
-             ? 0
-             : xen_monitor_answer(&s->monitor, answerable(s, hold_in ? hold_in - 1 : 0), err);
+    rc = hold_in == 1 ? 0 : answer(s, hold_in ? hold_in - 1 : 0, err);
     if (!rc && ring_unanswered(ring) >= full(s) && s->looked == ring->consumed &&
         !may_be_unfinished(s, &out->exit))
         rc = hold(s, out, err);

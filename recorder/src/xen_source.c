@@ -252,17 +252,20 @@ int xen_source_look(struct xen_source *s, const struct xrw_exit *exit, struct xr
     return rc;
 }
 
-/* Whether the guest may have ended with this exit, or waits for an interrupt: that shows at once. */
+/* Whether the guest may have ended with this exit, or waits for an interrupt: that shows at once.
+ */
 static bool may_be_last(const struct xrw_exit *exit)
 {
-    static const unsigned reasons[] = {XRW_VMX_TRIPLE_FAULT, XRW_VMX_HLT, XRW_SVM_SHUTDOWN,
-                                       XRW_SVM_HLT};
-
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (xrw_exit_basic_reason(exit) == reasons[i])
-            return true;
-    return xrw_exit_kind(exit) == XRW_KIND_HYPERCALL &&
-           (exit->before.value[XRW_REG_rax] & 0xffffffff) == HYPERCALL_SCHED_OP;
+    switch (xrw_exit_basic_reason(exit)) {
+    case XRW_VMX_TRIPLE_FAULT:
+    case XRW_VMX_HLT:
+    case XRW_SVM_SHUTDOWN:
+    case XRW_SVM_HLT:
+        return true;
+    default:
+        return xrw_exit_kind(exit) == XRW_KIND_HYPERCALL &&
+               (exit->before.value[XRW_REG_rax] & 0xffffffff) == HYPERCALL_SCHED_OP;
+    }
 }
 
 /* No exit came.  If the guest has ended, one of its vCPUs may be about to send its last one. */

@@ -5,6 +5,7 @@
 #include "world.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 static int setup(void **state)
 {
@@ -51,6 +52,71 @@ static void test_registers_only(void **state)
     check_exits(w, at_none);
     assert_int_equal(world_stored_word(w, 0, 0, &word), -ENODATA);
     assert_int_equal(w->notices, 0);
+}
+
+/* What the recording's file beside it is called while rows are still to be made. */
+static bool ring_is_there(const struct world *w)
+{
+    char ring[sizeof w->path + 8];
+
+    (void)snprintf(ring, sizeof ring, "%s-ring", w->path);
+    return !access(ring, F_OK);
+}
+
+/* While the guest runs no rows are made. */
+static void look_for_rows(struct fake_source *fake, uint64_t exit)
+{
+    struct world *w = fake->at_exit_ctx;
+    struct xrw_store *reader;
+    struct xrw_run run;
+
+    if (exit < 3)
+        return;
+    assert_true(ring_is_there(w));
+    assert_int_equal(xrw_store_open(&reader, w->path, NULL), 0);
+    assert_int_equal(xrw_store_run(reader, 1, &run, NULL), 0);
+    assert_int_equal(run.last_exit, 0);
+    assert_int_equal(xrw_store_close(reader, NULL), 0);
+}
+
+static void test_rows_later(void **state)
+{
+    struct world *w = *state;
+
+    w->options.rows = XRW_RECORD_ROWS_LATER;
+    w->fake.at_exit = look_for_rows;
+    w->fake.at_exit_ctx = w;
+    world_recorded(w, "guest-end", 20);
+    check_exits(w, at_none);
+    assert_true(w->result.rows_seconds >= 0);
+    assert_true(w->result.progress.file_bytes > 0);
+    assert_false(ring_is_there(w));
+}
+
+static void test_rows_later_is_not_for_all(void **state)
+{
+    struct world *w = *state;
+    const struct {
+        enum xrw_record_memory memory;
+        bool durable;
+        uint64_t runs;
+    } tries[] = {
+        {XRW_RECORD_MEMORY_END, false, 0},
+        {XRW_RECORD_MEMORY_NONE, true, 0},
+        {XRW_RECORD_MEMORY_NONE, false, 2},
+    };
+
+    w->options.rows = XRW_RECORD_ROWS_LATER;
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+        fake_source_init(&w->fake, 20);
+        w->fake.lets_go = true;
+        w->options.memory = tries[i].memory;
+        w->options.durable = tries[i].durable;
+        w->options.runs = tries[i].runs;
+        assert_int_equal(world_record(w), -EINVAL);
+        assert_non_null(strstr(w->err.text, "--rows"));
+        assert_int_equal(access(w->path, F_OK), -1);
+    }
 }
 
 static bool at_multiples_and_the_end(const struct world *w, uint64_t exit)
@@ -178,7 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ASYNC_TEST(registers_only),   ASYNC_TEST(every),      ASYNC_TEST(end_comes_late),
         ASYNC_TEST(frames_come_late), ASYNC_TEST(every_exit), ASYNC_TEST(by_time),
-        ASYNC_TEST(never_held),
+        ASYNC_TEST(never_held),       ASYNC_TEST(rows_later), ASYNC_TEST(rows_later_is_not_for_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@ int world_setup(void **state)
     world_interrupted = 0;
     w->options = (struct xrw_record_options){.path = w->path,
                                              .until_reason = -1,
+                                             .rows = XRW_RECORD_ROWS_NOW,
                                              .interrupted = &world_interrupted,
                                              .notice = count_notice,
                                              .ctx = w};

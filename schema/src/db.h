@@ -28,6 +28,15 @@ struct xrw_recent_sets {
     struct xrw_id_map_entry entry[XRW_SETS][XRW_RECENT_SETS];
 };
 
+/* What exits at a place had lately: most are as the one before. */
+#define XRW_LATELY 256u
+struct xrw_lately {
+    uint64_t id; /* of the site; 0: free */
+    uint64_t set_id[XRW_SETS];
+    struct xrw_site site;
+    struct xrw_register_set set[XRW_SETS];
+};
+
 /* The writing side as its caller's thread sees it: what has been handed to the writing thread. */
 struct xrw_store_writer {
     bool in_run;
@@ -39,10 +48,10 @@ struct xrw_store_writer {
     uint64_t insn_rows, page_rows, sysregs_rows, site_rows, space_rows, set_rows[XRW_SETS];
     struct xrw_id_map insns, pages, sysregs, sites, spaces;
     struct xrw_recent_sets *recent;
-    uint64_t last_space; /* id of the address space of the last exit; 0: none */
-    struct xrw_space_key last_space_key;
-    struct xrw_gfn_versions versions; /* of the current run */
-    struct xrw_gfn_versions base;     /* of base_run at exit 0 */
+    struct xrw_lately *lately;                               /* XRW_LATELY of them */
+    uint64_t last_space, last_space_sysregs, last_space_cr3; /* of the last exit; id 0: none */
+    struct xrw_gfn_versions versions;                        /* of the current run */
+    struct xrw_gfn_versions base;                            /* of base_run at exit 0 */
     uint64_t base_run;
     uint64_t last_sysregs;               /* id of the system registers of the last exit; 0: none */
     struct xrw_registers last_registers; /* these */
@@ -183,6 +192,7 @@ int xrw_db_write(struct xrw_store *store, struct xrw_error *err);
  * cannot be. */
 void *xrw_queue_reserve(struct xrw_store *store, size_t bytes, struct xrw_error *err);
 void xrw_queue_push(struct xrw_store *store);
+void xrw_queue_push_all(struct xrw_store *store, size_t bytes); /* see xrw_ring_push_all() */
 
 /* The error of that. */
 int xrw_queue_refused(const struct xrw_store *store);

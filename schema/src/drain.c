@@ -274,7 +274,8 @@ void *xrw_drain_thread(void *arg)
     store->drain.last_commit_ns = now_ns();
     store->drain.commit_ns = COMMIT_NS;
     while ((state = xrw_ring_wait(ring)) != XRW_RING_ENDED) {
-        take_records(store);
+        if (state != XRW_RING_IDLE)
+            take_records(store);
         if (state == XRW_RING_SETTLE) {
             finish_batch(store);
             xrw_ring_settled(ring);

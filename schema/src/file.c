@@ -65,6 +65,7 @@ void xrw_db_release(struct xrw_store *store)
     xrw_id_map_clear(&store->writer.sites);
     xrw_id_map_clear(&store->writer.spaces);
     free(store->writer.recent);
+    free(store->writer.lately);
     xrw_page_cache_destroy(store->pages);
     free(store->path);
     free(store);

@@ -42,9 +42,13 @@ static int start(struct xrw_store *store, struct xrw_error *err)
     if (!store->drain.batch)
         store->drain.batch = malloc(sizeof *store->drain.batch);
     if (!writer->recent)
-        writer->recent = calloc(1, sizeof *writer->recent);
-    if (!writer->ring || !store->drain.batch || !writer->recent)
+        writer->recent = malloc(sizeof *writer->recent);
+    if (!writer->lately)
+        writer->lately = calloc(XRW_LATELY, sizeof *writer->lately);
+    if (!writer->ring || !store->drain.batch || !writer->recent || !writer->lately)
         return xrw_error_set(err, -ENOMEM, "out of memory");
+    /* All of it is touched now, not while the guest waits. */
+    memset(writer->recent, 0, sizeof *writer->recent);
     store->drain.batch->count = 0;
     error = pthread_create(&writer->thread, NULL, xrw_drain_thread, store);
     if (error)
@@ -99,6 +103,12 @@ void xrw_queue_push(struct xrw_store *store)
 {
     store->writer.settled = false;
     xrw_ring_push(store->writer.ring);
+}
+
+void xrw_queue_push_all(struct xrw_store *store, size_t bytes)
+{
+    store->writer.settled = false;
+    xrw_ring_push_all(store->writer.ring, bytes);
 }
 
 void xrw_queue_settle(struct xrw_store *store)

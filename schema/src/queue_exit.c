@@ -87,8 +87,8 @@ static int push_site(struct xrw_store *store, uint64_t id, const struct xrw_site
     return 0;
 }
 
-static int queue_site(struct xrw_store *store, const struct xrw_site *site, xrw_exit_id exit,
-                      uint64_t *id, struct xrw_error *err)
+static int find_site(struct xrw_store *store, const struct xrw_site *site, xrw_exit_id exit,
+                     uint64_t *id, struct xrw_error *err)
 {
     struct xrw_store_writer *writer = &store->writer;
     XXH128_hash_t key = XXH3_128bits(site, sizeof *site);
@@ -102,6 +102,27 @@ static int queue_site(struct xrw_store *store, const struct xrw_site *site, xrw_
         return ret;
     *id = ++writer->site_rows;
     xrw_id_map_add(&writer->sites, key, *id);
+    return 0;
+}
+
+/* The site, with what was lately at this place. */
+static int queue_site(struct xrw_store *store, const struct xrw_site *site, xrw_exit_id exit,
+                      struct xrw_lately **out, struct xrw_error *err)
+{
+    uint64_t place = site->rip + (site->field[XRW_SITE_reason] << 40);
+    struct xrw_lately *lately =
+        &store->writer.lately[place * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (XRW_LATELY - 1)];
+    uint64_t id;
+    int ret;
+
+    *out = lately;
+    if (lately->id && !memcmp(&lately->site, site, sizeof *site))
+        return 0;
+    ret = find_site(store, site, exit, &id, err);
+    if (ret)
+        return ret;
+    lately->id = id;
+    lately->site = *site;
     return 0;
 }
 
@@ -128,77 +149,106 @@ static int push_space(struct xrw_store *store, uint64_t id, const struct xrw_spa
     return 0;
 }
 
-static int queue_space(struct xrw_store *store, const struct xrw_registers *regs, xrw_exit_id exit,
-                       uint64_t *id, struct xrw_error *err)
+static int find_space(struct xrw_store *store, const struct xrw_registers *regs, xrw_exit_id exit,
+                      uint64_t *id, struct xrw_error *err)
 {
     struct xrw_store_writer *writer = &store->writer;
     struct xrw_space_key space = space_of(regs);
-    XXH128_hash_t key;
+    XXH128_hash_t key = XXH3_128bits(&space, sizeof space);
+    int ret;
+
+    *id = xrw_id_map_find(&writer->spaces, key);
+    if (*id)
+        return 0;
+    ret = push_space(store, writer->space_rows + 1, &space, exit, err);
+    if (ret)
+        return ret;
+    *id = ++writer->space_rows;
+    xrw_id_map_add(&writer->spaces, key, *id);
+    return 0;
+}
+
+/* The address space; that of the exit before, if CR3 and the system registers are the same. */
+static int queue_space(struct xrw_store *store, const struct xrw_registers *regs, uint64_t sysregs,
+                       xrw_exit_id exit, uint64_t *id, struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    uint64_t cr3 = regs->value[XRW_REG_cr3];
+    bool known = regs->known[XRW_REG_cr3];
     int ret;
 
     *id = writer->last_space;
-    if (*id && !memcmp(&space, &writer->last_space_key, sizeof space))
+    if (*id && sysregs == writer->last_space_sysregs && cr3 == writer->last_space_cr3 && known)
         return 0;
-    key = XXH3_128bits(&space, sizeof space);
-    *id = xrw_id_map_find(&writer->spaces, key);
-    if (!*id) {
-        ret = push_space(store, writer->space_rows + 1, &space, exit, err);
-        if (ret)
-            return ret;
-        *id = ++writer->space_rows;
-        xrw_id_map_add(&writer->spaces, key, *id);
-    }
-    writer->last_space = *id;
-    writer->last_space_key = space;
+    ret = find_space(store, regs, exit, id, err);
+    if (ret)
+        return ret;
+    writer->last_space = known ? *id : 0;
+    writer->last_space_sysregs = sysregs;
+    writer->last_space_cr3 = cr3;
     return 0;
 }
 
-static int push_set(struct xrw_store *store, uint64_t id, enum xrw_set which,
-                    const struct xrw_register_set *set, struct xrw_error *err)
+/* Not a set too old: who searches for exits with one looks at the last few alone. */
+static bool is_recent(const struct xrw_store_writer *writer, enum xrw_set which, uint64_t id)
 {
-    struct xrw_packed_set *packed = xrw_queue_reserve(store, sizeof *packed, err);
-
-    if (!packed)
-        return xrw_queue_refused(store);
-    *packed = (struct xrw_packed_set){{sizeof *packed, XRW_PACKED_SET}, id, which, *set};
-    xrw_queue_push(store);
-    return 0;
+    return id && id + XRW_RECENT_SETS > writer->set_rows[which];
 }
 
-/* Id of the row of `kept` or `work` with these values, added if it was not seen lately. */
-static int queue_set(struct xrw_store *store, enum xrw_set which,
-                     const struct xrw_register_set *set, uint64_t *id, struct xrw_error *err)
+/* The entry of a set that was seen lately and is as that; else its entry is free. */
+static struct xrw_id_map_entry *find_set(const struct xrw_store_writer *writer, enum xrw_set which,
+                                         const struct xrw_register_set *set)
 {
-    struct xrw_store_writer *writer = &store->writer;
     XXH128_hash_t key = XXH3_128bits(set, sizeof *set);
     struct xrw_id_map_entry *entry = &writer->recent->entry[which][key.low64 % XRW_RECENT_SETS];
 
-    /* Not an old one: who searches for exits with a set looks at the last few alone. */
-    if (!entry->id || !XXH128_isEqual(entry->key, key) ||
-        entry->id + XRW_RECENT_SETS <= writer->set_rows[which]) {
-        int ret = push_set(store, writer->set_rows[which] + 1, which, set, err);
+    if (!is_recent(writer, which, entry->id) || !XXH128_isEqual(entry->key, key))
+        *entry = (struct xrw_id_map_entry){.key = key};
+    return entry;
+}
 
-        if (ret)
-            return ret;
-        *entry = (struct xrw_id_map_entry){key, ++writer->set_rows[which]};
-    }
-    *id = entry->id;
-    return 0;
+/* The id of a set, which is put into `to` if it has none.  Returns the bytes that this takes. */
+static size_t queue_set(struct xrw_store_writer *writer, enum xrw_set which,
+                        const struct xrw_register_set *set, struct xrw_lately *lately, uint64_t *id,
+                        uint8_t *to)
+{
+    struct xrw_packed_set *packed = (struct xrw_packed_set *)(void *)to;
+    struct xrw_id_map_entry *entry;
+
+    *id = lately->set_id[which];
+    if (is_recent(writer, which, *id) && !memcmp(&lately->set[which], set, sizeof *set))
+        return 0;
+    entry = find_set(writer, which, set);
+    lately->set[which] = *set;
+    lately->set_id[which] = *id = entry->id ? entry->id : writer->set_rows[which] + 1;
+    if (entry->id)
+        return 0;
+    entry->id = ++writer->set_rows[which];
+    *packed = (struct xrw_packed_set){{sizeof *packed, XRW_PACKED_SET}, entry->id, which, *set};
+    return xrw_ring_room(sizeof *packed);
 }
 
 /* ---- exits ----------------------------------------------------------- */
 
-static int push_exit(struct xrw_store *store, const struct xrw_split_exit *split, size_t bytes,
+/* The exit, and before it those of its sets that are new: in one piece. */
+static int push_exit(struct xrw_store *store, struct xrw_split_exit *split, size_t bytes,
+                     const struct xrw_register_set sets[XRW_SETS], struct xrw_lately *lately,
                      struct xrw_error *err)
 {
-    struct xrw_packed_exit *packed = xrw_queue_reserve(store, sizeof *packed, err);
+    const size_t most = XRW_SETS * xrw_ring_room(sizeof(struct xrw_packed_set)) +
+                        xrw_ring_room(sizeof(struct xrw_packed_exit));
+    uint8_t *room = xrw_queue_reserve(store, most, err), *next = room;
+    struct xrw_packed_exit *packed;
 
-    if (!packed)
+    if (!room)
         return xrw_queue_refused(store);
+    for (unsigned i = 0; i < XRW_SETS; i++)
+        next += queue_set(&store->writer, (enum xrw_set)i, &sets[i], lately, &split->set[i], next);
+    packed = (struct xrw_packed_exit *)(void *)next;
+    memcpy(&packed->exit, split, bytes);
     bytes += offsetof(struct xrw_packed_exit, exit);
     packed->record = (struct xrw_ring_record){(uint32_t)bytes, XRW_PACKED_EXIT};
-    memcpy(&packed->exit, split, bytes - offsetof(struct xrw_packed_exit, exit));
-    xrw_queue_push(store);
+    xrw_queue_push_all(store, (size_t)(next - room) + xrw_ring_room(bytes));
     return 0;
 }
 
@@ -207,6 +257,7 @@ static int queue_exit(struct xrw_store *store, const struct xrw_exit *exit, stru
 {
     struct xrw_register_set sets[XRW_SETS];
     struct xrw_split_exit split;
+    struct xrw_lately *lately;
     struct xrw_site site;
     uint64_t before, after = 0;
     size_t bytes;
@@ -220,12 +271,12 @@ static int queue_exit(struct xrw_store *store, const struct xrw_exit *exit, stru
     split.based[XRW_BASED_sysregs] = (int64_t)before;
     split.after_sysregs = after == before ? 0 : (uint32_t)after;
     site.insn = store->writer.next_insn;
-    ret = queue_site(store, &site, exit->id, &split.site, err);
-    if (!ret)
-        ret = queue_space(store, &exit->before, exit->id, &split.space, err);
-    for (unsigned i = 0; !ret && i < XRW_SETS; i++)
-        ret = queue_set(store, (enum xrw_set)i, &sets[i], &split.set[i], err);
-    return ret ? ret : push_exit(store, &split, bytes, err);
+    ret = queue_site(store, &site, exit->id, &lately, err);
+    if (ret)
+        return ret;
+    split.site = lately->id;
+    ret = queue_space(store, &exit->before, before, exit->id, &split.space, err);
+    return ret ? ret : push_exit(store, &split, bytes, sets, lately, err);
 }
 
 int xrw_store_add_exit(struct xrw_store *store, const struct xrw_exit *exit, struct xrw_error *err)

@@ -155,7 +155,7 @@ static const struct xrw_ring_record *peek(struct span *span, size_t *left)
 
 static void pop(struct span *span, const struct xrw_ring_record *record)
 {
-    span->position += (record->bytes + 7u) & ~UINT64_C(7);
+    span->position += xrw_ring_room(record->bytes);
 }
 
 /* Whether nothing is missing that belongs to it: the exit of what is new in it comes last. */

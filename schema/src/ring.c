@@ -160,7 +160,7 @@ void *xrw_ring_reserve(struct xrw_ring *ring, size_t bytes)
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
     size_t left = ring->bytes - (size_t)(head & (ring->bytes - 1));
 
-    bytes = (bytes + 7) & ~(size_t)7;
+    bytes = xrw_ring_room(bytes);
     if (left < bytes) {
         if (!need_room(ring, head + left + bytes))
             return NULL;
@@ -175,7 +175,12 @@ void *xrw_ring_reserve(struct xrw_ring *ring, size_t bytes)
 
 void xrw_ring_push(struct xrw_ring *ring)
 {
-    uint64_t head = ring->reserved + ((at(ring, ring->reserved)->bytes + 7) & ~7u);
+    xrw_ring_push_all(ring, xrw_ring_room(at(ring, ring->reserved)->bytes));
+}
+
+void xrw_ring_push_all(struct xrw_ring *ring, size_t bytes)
+{
+    uint64_t head = ring->reserved + bytes;
 
     atomic_store_explicit(&ring->head, head, memory_order_release);
     if (ring->file)
@@ -312,7 +317,7 @@ static void make_room(struct xrw_ring *ring)
 
 void xrw_ring_pop(struct xrw_ring *ring)
 {
-    ring->taken += (at(ring, ring->taken)->bytes + 7) & ~7u;
+    ring->taken += xrw_ring_room(at(ring, ring->taken)->bytes);
     if (!ring->file)
         make_room(ring);
 }

@@ -44,6 +44,15 @@ void *xrw_ring_reserve(struct xrw_ring *ring, size_t bytes);
 /* Pass on the record that was written where xrw_ring_reserve() said. */
 void xrw_ring_push(struct xrw_ring *ring);
 
+/* Bytes that a record of so many takes: where the next one begins. */
+static inline size_t xrw_ring_room(size_t bytes)
+{
+    return (bytes + 7) & ~(size_t)7;
+}
+
+/* Pass on several, written there one after the other: so many bytes in all. */
+void xrw_ring_push_all(struct xrw_ring *ring, size_t bytes);
+
 /* Wait until the consumer has taken everything and waits itself: it does nothing then until the
  * next push. */
 void xrw_ring_settle(struct xrw_ring *ring);
@@ -61,8 +70,8 @@ enum { XRW_RING_ENDED = -1, XRW_RING_IDLE = 0, XRW_RING_RECORDS = 1, XRW_RING_SE
 
 /*
  * Wait for records.  XRW_RING_RECORDS: there are some.  XRW_RING_IDLE: none came for a while
- * (50 ms).  XRW_RING_SETTLE: none are left and the producer waits for that: finish what is half
- * done, then xrw_ring_settled().  XRW_RING_ENDED.
+ * (50 ms); of a ring in a file, not enough (in a second).  XRW_RING_SETTLE: none are left and the
+ * producer waits for that: finish what is half done, then xrw_ring_settled().  XRW_RING_ENDED.
  */
 int xrw_ring_wait(struct xrw_ring *ring);
 

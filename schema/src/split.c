@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Every exit passes here while its guest waits: the tables are unrolled, and nothing branches on
- * single values. */
+/* Every exit passes here while its guest waits: tables are unrolled, and nothing branches on single
+ * values. */
 #include "split.h"
 
 #include "xrw/svm.h"
 #include "xrw/vmx.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define REGISTER(name) XRW_REG_##name,
 const uint8_t xrw_set_registers[XRW_SETS][XRW_SET_MAX] = {
@@ -25,21 +26,47 @@ static uint64_t if_known(uint64_t value, bool known)
     return value & -(uint64_t)known;
 }
 
-static void take_sets(const struct xrw_registers *regs, struct xrw_register_set sets[XRW_SETS])
+static bool all_known(const struct xrw_registers *regs)
+{
+#define TRUE(name, bits, group) true,
+    static const bool all[XRW_REGISTER_COUNT] = {XRW_REGISTER_TABLE(TRUE)};
+
+    return !memcmp(regs->known, all, XRW_HOT_COUNT);
+}
+
+static void take_known_sets(const struct xrw_registers *regs,
+                            struct xrw_register_set sets[XRW_SETS])
 {
     struct xrw_register_set *kept = &sets[XRW_SET_KEPT], *work = &sets[XRW_SET_WORK];
 
-    *kept = *work = (struct xrw_register_set){0};
-#define KEEP(name)                                                                                 \
-    kept->value[XRW_KEPT_##name] =                                                                 \
-        if_known(regs->value[XRW_REG_##name], regs->known[XRW_REG_##name]);                        \
-    kept->known |= (uint64_t)regs->known[XRW_REG_##name] << XRW_KEPT_##name;
-    XRW_KEPT_TABLE(KEEP)
-#define WORK(name)                                                                                 \
-    work->value[XRW_WORK_##name] =                                                                 \
-        if_known(regs->value[XRW_REG_##name], regs->known[XRW_REG_##name]);                        \
-    work->known |= (uint64_t)regs->known[XRW_REG_##name] << XRW_WORK_##name;
-    XRW_WORK_TABLE(WORK)
+#define COPY_KEPT(name) kept->value[XRW_KEPT_##name] = regs->value[XRW_REG_##name];
+    XRW_KEPT_TABLE(COPY_KEPT)
+#define COPY_WORK(name) work->value[XRW_WORK_##name] = regs->value[XRW_REG_##name];
+    XRW_WORK_TABLE(COPY_WORK)
+    kept->known = (UINT64_C(1) << XRW_KEPT_COUNT) - 1;
+    work->known = (UINT64_C(1) << XRW_WORK_COUNT) - 1;
+}
+
+static void take_set(const struct xrw_registers *regs, enum xrw_set which,
+                     struct xrw_register_set *set)
+{
+    for (unsigned i = 0; i < xrw_set_sizes[which]; i++) {
+        unsigned reg = xrw_set_registers[which][i];
+
+        set->value[i] = if_known(regs->value[reg], regs->known[reg]);
+        set->known |= (uint64_t)regs->known[reg] << i;
+    }
+}
+
+static void take_sets(const struct xrw_registers *regs, struct xrw_register_set sets[XRW_SETS])
+{
+    memset(sets, 0, XRW_SETS * sizeof *sets);
+    if (all_known(regs)) {
+        take_known_sets(regs, sets);
+        return;
+    }
+    take_set(regs, XRW_SET_KEPT, &sets[XRW_SET_KEPT]);
+    take_set(regs, XRW_SET_WORK, &sets[XRW_SET_WORK]);
 }
 
 static void take_site(const struct xrw_exit *exit, struct xrw_site *site)

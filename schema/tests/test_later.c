@@ -222,13 +222,13 @@ static void killed_it_loses_nothing(void **state)
 {
     struct sample_random random = sample_seed();
     const char *text = getenv("XRW_CRASHES");
-    unsigned rounds = text ? (unsigned)strtoul(text, NULL, 10) : 12;
+    unsigned rounds = text ? (unsigned)strtoul(text, NULL, 10) : 8;
 
     (void)state;
     for (unsigned i = 0; i < rounds; i++) {
         const char *path = sample_path("kill.db");
         xrw_exit_id last =
-            record_and_kill(path, (long)sample_below(&random, 120000000), i % 3 ? 1 : 12000);
+            record_and_kill(path, (long)sample_below(&random, 120000000), i % 3 ? 1 : 6000);
         xrw_exit_id found;
 
         assert_int_equal(access(ring_of(path), F_OK), 0);
@@ -309,14 +309,14 @@ static struct killed keep_killed(const char *name)
     return killed;
 }
 
-static void a_damaged_ring_gives_no_wrong_exit(void **state)
+static void a_damaged_ring_is_refused_or_harmless(void **state)
 {
     struct sample_random random = sample_seed();
     struct killed killed = keep_killed("damage.db");
     unsigned refused = 0;
 
     (void)state;
-    for (unsigned i = 0; i < 300; i++) {
+    for (unsigned i = 0; i < 150; i++) {
         const char *path = sample_path("damaged.db");
         struct xrw_error err = {""};
         struct xrw_store *store;
@@ -336,7 +336,7 @@ static void a_damaged_ring_gives_no_wrong_exit(void **state)
         }
         assert_done(xrw_store_close(store, &err), err);
     }
-    assert_true(refused > 20);
+    assert_true(refused > 10);
 }
 
 static void a_ring_of_another_boot_is_not_believed(void **state)
@@ -461,7 +461,7 @@ int main(void)
         cmocka_unit_test(it_is_for_recordings_without_memory),
         cmocka_unit_test(killed_it_loses_nothing),
         cmocka_unit_test(a_reader_does_not_disturb),
-        cmocka_unit_test(a_damaged_ring_gives_no_wrong_exit),
+        cmocka_unit_test(a_damaged_ring_is_refused_or_harmless),
         cmocka_unit_test(a_ring_of_another_boot_is_not_believed),
         cmocka_unit_test(a_ring_of_another_recording_is_not_its),
         cmocka_unit_test(a_truncated_ring_is_not_believed),

@@ -37,6 +37,14 @@ enum xrw_record_memory {
     XRW_RECORD_MEMORY_NONE,    /* not at all */
 };
 
+/* When rows are made of what is recorded; see xrw_store_make_rows_later(). */
+enum xrw_record_rows {
+    XRW_RECORD_ROWS_AUTO, /* later where the guest is another domain's and this host has one
+                             processor for both, if it can be; else at once */
+    XRW_RECORD_ROWS_NOW,
+    XRW_RECORD_ROWS_LATER, /* of a single run without memory, inputs and `durable` alone */
+};
+
 /* What is written into the guest's memory before each run. */
 struct xrw_record_input {
     bool physical; /* address is guest-physical; else linear, where the guest stands then */
@@ -59,9 +67,9 @@ struct xrw_record_machine {
     const char *initrd, *cmdline;
     uint64_t memory_bytes; /* 2 MiB to 3 GiB */
     bool xen;              /* like a fork of a Xen domain, else like a PC: see xrw/platform.h */
-    const char *cpu_of;    /* recording whose CPUID answers the guest gets; NULL: a CPU of its own */
-    bool bochs_flags;      /* undefined flags as Bochs has them, else as the host's CPU */
-    const char *console;   /* file for what the guest prints; "-": standard output */
+    const char *cpu_of;  /* recording whose CPUID answers the guest gets; NULL: a CPU of its own */
+    bool bochs_flags;    /* undefined flags as Bochs has them, else as the host's CPU */
+    const char *console; /* file for what the guest prints; "-": standard output */
 };
 
 /* Texts may be NULL where not wanted; all pointers belong to the caller. */
@@ -77,7 +85,9 @@ struct xrw_record_options {
                         afterwards as before */
     bool allow_interrupts;
     bool durable; /* every batch is on the disk before the next: outlives a power loss */
-    bool keep; /* leave the fork that was made, paused */
+    bool keep;    /* leave the fork that was made, paused */
+
+    enum xrw_record_rows rows;
 
     enum xrw_record_memory memory;
     uint64_t memory_every;    /* exits, or 0: */
@@ -112,7 +122,8 @@ struct xrw_record_options {
 
 struct xrw_record_result {
     struct xrw_record_progress progress;
-    char stop[32]; /* of the last run, as in struct xrw_run */
+    double rows_seconds; /* how long it took to make rows, if they were made later; else 0 */
+    char stop[32];       /* of the last run, as in struct xrw_run */
     char stop_detail[128];
 };
 
