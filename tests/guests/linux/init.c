@@ -20,6 +20,7 @@
 
 #define PAGES 4
 #define PAGE 4096
+#define BOOT_ROUNDS 32
 
 static int kmsg = -1;
 
@@ -128,6 +129,40 @@ static void work_log(uint64_t round)
     say(line);
 }
 
+/* CPUID exits, in user mode too. */
+static void cpuid(uint32_t leaf)
+{
+    uint32_t b, c = 0, d;
+
+    __asm__ volatile("cpuid" : "+a"(leaf), "=b"(b), "+c"(c), "=d"(d)::"memory");
+}
+
+/* One at an address that stays, which the linker gives to the section: a recording of the boot ends
+ * here (record --until-rip), however many exits it took to get here. */
+static void boot_end(void)
+{
+    uint32_t a = 0, b, c = 0, d;
+
+    __asm__ volatile("jmp 1f\n\t"
+                     ".pushsection .boot_end, \"ax\"\n"
+                     "1:\tcpuid\n\t"
+                     "jmp 2f\n\t"
+                     ".popsection\n"
+                     "2:"
+                     : "+a"(a), "=b"(b), "+c"(c), "=d"(d)::"memory");
+}
+
+/* User mode with exits that come whatever the kernel does, between work of both. */
+static void end_boot(void)
+{
+    for (uint32_t round = 0; round < BOOT_ROUNDS; round++) {
+        work_memory(round);
+        work_pipe(round);
+        cpuid(round % 2);
+    }
+    boot_end();
+}
+
 int main(void)
 {
     kmsg = mount("dev", "/dev", "devtmpfs", 0, NULL) == 0 ? open("/dev/kmsg", O_WRONLY) : -1;
@@ -136,6 +171,7 @@ int main(void)
     need(mkdir("/proc", 0755) == 0 && mount("proc", "/proc", "proc", 0, NULL) == 0, "mount /proc");
     need(mkdir("/tmp", 0755) == 0 && mount("tmp", "/tmp", "tmpfs", 0, NULL) == 0, "mount /tmp");
     log_everything();
+    end_boot();
     for (uint64_t round = 0;; round++) {
         work_file(round);
         work_proc();

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""verified.py XENREWIND RECORDING EXACT ARRIVED [USER]: re-execute a recording made on real Xen.
+"""verified.py XENREWIND RECORDING EXACT ARRIVED [USER GAPS]: re-execute a recording made on real Xen.
 
 At least EXACT percent of its gaps are exact, undefined flags aside, and ARRIVED percent arrive at the next
-exit with equal general registers.  Every gap that is not exact has a cause.  At least USER exits were taken
-in user mode, and the first was not."""
+exit with equal general registers.  Every gap that is not exact has a cause.  There are at least GAPS, and at least
+USER exits were taken in user mode, and the first was not."""
 import json
 import sqlite3
 import subprocess
 import sys
 
-program, recording, exact, arrived, *user = sys.argv[1:]
+program, recording, exact, arrived, *extent = sys.argv[1:]
+least_user, least_gaps = map(int, extent or (0, 0))
 done = subprocess.run([program, "verify", "--json", "--no-gaps", recording], capture_output=True, text=True, check=False)
 if not done.stdout:
     sys.exit(done.stderr)
@@ -29,8 +30,10 @@ unexplained = [gap["exit"] for gap in result["differences"] if gap["cause"] == "
 with sqlite3.connect(f"file:{recording}?mode=ro", uri=True) as db:
     in_user, first = db.execute("SELECT count(*), min(id) FROM state WHERE cs & 3 = 3").fetchone()
 print(f"{in_user} exits in user mode" + (f", the first is {first}" if in_user else ""))
-if user and (in_user < int(user[0]) or first == 1):
-    sys.exit(f"the recording does not go from the kernel into user mode as far as asked for ({user[0]} exits)")
+if in_user < least_user or (least_user and first == 1):
+    sys.exit(f"the recording does not go from the kernel into user mode as far as asked for ({least_user} exits)")
+if gaps < least_gaps:
+    sys.exit(f"the recording is shorter than asked for ({least_gaps} gaps)")
 if 100 * good < float(exact) * gaps or 100 * there < float(arrived) * gaps:
     sys.exit("fewer than asked for")
 if unexplained:
