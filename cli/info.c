@@ -81,6 +81,7 @@ static int print_json(struct xrw_store *store, const struct xrw_summary *summary
     json_object_set_new(object, "base",
                         xrw_json_text(xrw_report_base_touched(store) ? "touched" : "full"));
     json_object_set_new(object, "closed", json_boolean(summary->closed));
+    json_object_set_new(object, "without_rows", xrw_json_u64(summary->without_rows));
     json_object_set_new(object, "exits", xrw_json_u64(summary->exits));
     json_object_set_new(object, "resumes", xrw_json_u64(summary->resumes));
     json_object_set_new(object, "guest_pages", xrw_json_u64(summary->guest_pages));

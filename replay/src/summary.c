@@ -109,6 +109,7 @@ int xrw_summary_read(struct xrw_store *store, struct xrw_summary *summary, struc
     read.file_bytes = xrw_store_file_bytes(store);
     read.reason_count = reasons.used;
     read.rip_count = rips.used;
+    read.without_rows = xrw_store_bytes_without_rows(store);
     read.closed = !xrw_store_get_meta(store, "closed", closed, sizeof closed) && closed[0] == '1';
     *summary = read;
     return 0;
@@ -253,6 +254,9 @@ int xrw_summary_print(struct xrw_store *store, const struct xrw_summary *summary
     print_base(store, out);
     (void)fprintf(out, "%-15s %s\n", "closed",
                   summary->closed ? "cleanly" : "no: still being written, or cut off");
+    if (summary->without_rows)
+        (void)fprintf(out, "%-15s %.1f MiB recorded, of which rows are still to be made\n",
+                      "to come", (double)summary->without_rows / 1048576);
     for (uint64_t id = 1; id <= summary->runs && id <= RUNS_SHOWN; id++) {
         struct xrw_run run;
         int ret = xrw_store_run(store, id, &run, err);

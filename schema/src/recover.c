@@ -115,17 +115,26 @@ static int damaged(const struct xrw_store *store, const struct xrw_ring_file *fi
 }
 
 /* From where on there are no rows yet; -ESTALE if the recording's ring is another. */
-static int read_position(struct xrw_store *store, const struct xrw_ring_file *file,
-                         uint64_t *position)
+static int read_position(struct xrw_store *store, const char *ring_id, uint64_t *position)
 {
-    char text[80], id[sizeof file->header->id];
+    char text[80], id[40];
     int ret = xrw_store_get_meta(store, XRW_META_RING, text, sizeof text);
 
     if (ret)
         return ret == -ENOENT ? -ESTALE : ret;
-    if (sscanf(text, "%39s %" SCNu64, id, position) != 2 || strcmp(id, file->header->id) != 0)
+    if (sscanf(text, "%39s %" SCNu64, id, position) != 2 || strcmp(id, ring_id) != 0)
         return -ESTALE;
     return 0;
+}
+
+uint64_t xrw_store_bytes_without_rows(struct xrw_store *store)
+{
+    uint64_t position, head;
+    char id[40];
+
+    if (xrw_ring_file_peek(store->path, id, &head) || read_position(store, id, &position))
+        return 0;
+    return head > position ? head - position : 0;
 }
 
 /* What is in the ring, from one position to another. */
@@ -210,7 +219,7 @@ static int recover(struct xrw_store *store, const struct xrw_ring_file *file, st
     struct xrw_packed_known known = {0};
     uint64_t end = 0;
     bool whole;
-    int ret = read_position(store, file, &span.position);
+    int ret = read_position(store, file->header->id, &span.position);
 
     if (ret || span.position == span.head)
         return ret;

@@ -187,3 +187,23 @@ int xrw_ring_file_open(struct xrw_ring_file *file, const char *recording, struct
         xrw_ring_file_close(file);
     return ret;
 }
+
+int xrw_ring_file_peek(const char *recording, char *id, uint64_t *head)
+{
+    char *path = path_of(recording);
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+    struct xrw_ring_header header;
+    bool read;
+
+    free(path);
+    if (fd < 0)
+        return -ENOENT;
+    read = read_all(fd, (uint8_t *)&header, sizeof header);
+    close(fd);
+    if (!read || memcmp(header.magic, magic, sizeof magic) != 0 ||
+        !memchr(header.id, '\0', sizeof header.id))
+        return -ESTALE;
+    memcpy(id, header.id, sizeof header.id);
+    *head = atomic_load(&header.head);
+    return 0;
+}

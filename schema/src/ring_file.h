@@ -44,6 +44,10 @@ int xrw_ring_file_create(struct xrw_ring_file *file, const char *recording, cons
  */
 int xrw_ring_file_open(struct xrw_ring_file *file, const char *recording, struct xrw_error *err);
 
+/* What the file of a recording says now, its recorder at work or not: id (40 bytes) and head.
+ * -ENOENT, -ESTALE as above. */
+int xrw_ring_file_peek(const char *recording, char *id, uint64_t *head);
+
 /* Close it; it is still there. */
 void xrw_ring_file_close(struct xrw_ring_file *file);
 

@@ -240,6 +240,18 @@ static void killed_it_loses_nothing(void **state)
     }
 }
 
+static uint64_t without_rows(const char *path)
+{
+    struct xrw_error err = {""};
+    struct xrw_store *store;
+    uint64_t bytes;
+
+    assert_done(xrw_store_open(&store, path, &err), err);
+    bytes = xrw_store_bytes_without_rows(store);
+    assert_done(xrw_store_close(store, &err), err);
+    return bytes;
+}
+
 /* Who opens it while it is recorded sees what there are rows of, and takes nothing away. */
 static void a_reader_does_not_disturb(void **state)
 {
@@ -252,8 +264,10 @@ static void a_reader_does_not_disturb(void **state)
         assert_done(add(store, id, &err), err);
     assert_int_equal(look(path), 0);
     assert_int_equal(access(ring_of(path), F_OK), 0);
+    assert_true(without_rows(path) > 500 * 100);
     assert_done(xrw_store_commit(store, &err), err);
     assert_int_equal(look(path), 500);
+    assert_int_equal(without_rows(path), 0);
     for (xrw_exit_id id = 501; id <= 700; id++)
         assert_done(add(store, id, &err), err);
     assert_done(xrw_store_close(store, &err), err);

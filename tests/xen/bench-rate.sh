@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # In dom0: rates of recording beside those of bare loops, in interleaved pairs.  Lines of /out/figures:
-#     bare MODE EXITS SECONDS          record MODE MEMORY EXITS SECONDS USER SYSTEM
+#     bare MODE EXITS SECONDS          record MODE MEMORY EXITS SECONDS USER SYSTEM SECONDS_FOR_ROWS
 set -eu
 . ./dom0-lib.sh
 
@@ -22,8 +22,9 @@ record()
     time -f 'user %U system %S' -o /tmp/time xenrewind record --mode "$1" --memory "$2" --domain "$fork" \
         --parent "$spin" --exits "$exits" --force --quiet --json -o /tmp/bench.db >/tmp/bench.json
     seconds=$(sed -n 's/.*"seconds": *\([0-9.]*\).*/\1/p' /tmp/bench.json)
+    rows=$(sed -n 's/.*"rows_seconds": *\([0-9.]*\).*/\1/p' /tmp/bench.json)
     got=$(sed -n 's/.*"exits": *\([0-9]*\).*/\1/p' /tmp/bench.json)
-    say "record $1 $2 $got $seconds $(sed -n 's/user \([0-9.]*\) system \([0-9.]*\)/\1 \2/p' /tmp/time)"
+    say "record $1 $2 $got $seconds $(sed -n 's/user \([0-9.]*\) system \([0-9.]*\)/\1 \2/p' /tmp/time) $rows"
 }
 
 i=0

@@ -47,10 +47,12 @@ recorded()
     fi
 }
 
-# under_way FILE: wait until it has exits.
+# under_way FILE: wait until it has exits, be they rows or not.
 under_way()
 {
-    until xenrewind info --json "$1" 2>/dev/null | grep -q '"exits": *[1-9]'; do usleep 200000; done
+    until xenrewind info --json "$1" 2>/dev/null | grep -q '"exits": *[1-9]\|"without_rows": *[1-9][0-9]\{4\}'; do
+        usleep 200000
+    done
 }
 
 # said PATTERN COMMAND...: COMMAND must succeed and say PATTERN on one line of its output, which stays in /tmp/said.

@@ -38,6 +38,22 @@ for signal in KILL SEGV ABRT; do
     done
 done
 
+echo "== KILL of the recorder while what it has are no rows yet: they are made, and nothing is lost"
+xenrewind record --parent "$spin" --mode async -o /out/later.db 2>/tmp/progress &
+recorder=$!
+under_way /out/later.db
+sleep 3
+kill -KILL "$recorder"
+wait "$recorder" || true
+[ -e /out/later.db-ring ] || { echo "FAIL: rows were made at once"; exit 1; }
+told=$(sed -n 's/^\([0-9]*\) exits, .*/\1/p' /tmp/progress | tail -n 1)
+left_by "$recorder" /out/later.db
+[ ! -e /out/later.db-ring ] || { echo "FAIL: the ring is still there"; exit 1; }
+said whole xenrewind check /out/later.db
+has=$(sed -n 's/.*"exits": *\([0-9]*\).*/\1/p' /tmp/info.json | head -n 1)
+echo "$has exits, of which the recorder had told of $told"
+[ "$told" -gt 1000 ] && [ "$has" -ge "$told" ] || { echo "FAIL: some are lost"; exit 1; }
+
 for signal in INT TERM HUP; do
     echo "== $signal of the recorder at an exit"
     xenrewind record --parent "$spin" --quiet -o "/out/$signal.db" &

@@ -63,7 +63,8 @@ struct xrw_summary {
     size_t reason_count, rip_count;
     struct xrw_summary_count reason[XRW_SUMMARY_REASONS]; /* most frequent first */
     struct xrw_summary_count rip[XRW_SUMMARY_TOP];
-    bool closed; /* ended cleanly */
+    uint64_t without_rows; /* bytes that a recorder at work has yet to make rows of */
+    bool closed;           /* ended cleanly */
 };
 
 /* Gather.  Returns 0 or what the store reports. */

@@ -127,6 +127,9 @@ int xrw_store_make_durable(struct xrw_store *store, struct xrw_error *err);
  */
 int xrw_store_make_rows_later(struct xrw_store *store, size_t bytes, struct xrw_error *err);
 
+/* Of a recording whose rows are made later: bytes recorded that have none yet; else 0. */
+uint64_t xrw_store_bytes_without_rows(struct xrw_store *store);
+
 /* See what a recorder has committed since the recording was opened.  Reading functions otherwise
  * may or may not see it. */
 int xrw_store_refresh(struct xrw_store *store, struct xrw_error *err);
