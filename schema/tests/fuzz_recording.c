@@ -6,70 +6,153 @@
  *   1  changes of values: table, column, row, kind, 8 bytes of value; and so on
  *   2  one page as `page` holds it: encoding, a byte that fills its base, data
  *   3  SQL, as a user may type it
+ *   4  changes of bytes, as 0, of the ring of a recorder that was killed
  */
 #include "page_codec.h"
 #include "sample.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char path[64];
-static uint8_t *good, *bad;
-static size_t good_bytes;
+/* A file, and the beginning of it, harmed. */
+struct content {
+    uint8_t *good, *bad;
+    size_t bytes;
+};
 
-static void make_good(void)
+static char path[64], ring_path[72];
+static struct content recording, killed, ring;
+
+#define RING_BYTES ((size_t)4 << 20)
+#define RING_USED 65536u /* all that is in it, and its header */
+
+static void read_content(struct content *content, const char *name, size_t most)
 {
-    FILE *file;
+    FILE *file = fopen(name, "rb");
 
-    (void)snprintf(path, sizeof path, "%s/xrw-fuzz-%ld.db",
-                   access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm", (long)getpid());
-    (void)unlink(path);
-    sample_tour(path);
-    file = fopen(path, "rb");
     if (!file || fseek(file, 0, SEEK_END))
         abort();
-    good_bytes = (size_t)ftell(file);
-    good = malloc(good_bytes);
-    bad = malloc(good_bytes);
-    if (!good || !bad || fseek(file, 0, SEEK_SET) || fread(good, 1, good_bytes, file) != good_bytes)
+    content->bytes = (size_t)ftell(file);
+    if (content->bytes > most)
+        content->bytes = most;
+    content->good = malloc(content->bytes);
+    content->bad = malloc(content->bytes);
+    if (!content->good || !content->bad || fseek(file, 0, SEEK_SET) ||
+        fread(content->good, 1, content->bytes, file) != content->bytes)
         abort();
     (void)fclose(file);
 }
 
-static void put_file(const uint8_t *bytes)
+static void record_and_die(void)
 {
-    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    struct xrw_run run = sample_run(1, 1, XRW_MEMORY_NONE);
+    struct sample_random random = {7};
+    struct xrw_error err;
+    struct xrw_store *store;
 
-    if (fd < 0 || write(fd, bytes, good_bytes) != (ssize_t)good_bytes)
+    if (xrw_store_create(&store, path, &err) ||
+        xrw_store_make_rows_later(store, RING_BYTES, &err) ||
+        xrw_store_begin_run(store, &run, &err) ||
+        xrw_store_add_context(store, 1, 0, 0, "hvm", "context", 7, &err))
+        abort();
+    for (xrw_exit_id id = 1; id <= 60; id++) {
+        struct xrw_exit exit;
+
+        sample_exit(&random, 1, id, &exit);
+        if (xrw_store_add_exit(store, &exit, &err) || (id == 20 && xrw_store_commit(store, &err)))
+            abort();
+    }
+    (void)raise(SIGKILL);
+}
+
+/* A recording that was killed before there were rows of all, and its ring. */
+static void make_killed(void)
+{
+    pid_t child = fork();
+    sqlite3 *db;
+    int status;
+
+    if (child == 0)
+        record_and_die();
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFSIGNALED(status))
+        abort();
+    /* Into one file. */
+    if (sqlite3_open(path, &db) ||
+        sqlite3_exec(db, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE", NULL,
+                     NULL, NULL))
+        abort();
+    (void)sqlite3_close(db);
+    (void)snprintf(ring_path, sizeof ring_path, "%s-ring", path);
+    read_content(&killed, path, SIZE_MAX);
+    read_content(&ring, ring_path, RING_USED);
+    (void)unlink(ring_path);
+    (void)unlink(path);
+}
+
+static void make_good(void)
+{
+    (void)snprintf(path, sizeof path, "%s/xrw-fuzz-%ld.db",
+                   access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm", (long)getpid());
+    (void)unlink(path);
+    sample_tour(path);
+    read_content(&recording, path, SIZE_MAX);
+    (void)unlink(path);
+    make_killed();
+}
+
+static void put_file(const char *name, const uint8_t *data, size_t bytes, size_t size)
+{
+    int fd = open(name, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+
+    if (fd < 0 || write(fd, data, bytes) != (ssize_t)bytes || ftruncate(fd, (off_t)size))
         abort();
     (void)close(fd);
 }
 
+static void put_good(void)
+{
+    put_file(path, recording.good, recording.bytes, recording.bytes);
+}
+
 /* ---- harm ------------------------------------------------------------ */
 
-static void change_bytes(const uint8_t *data, size_t size)
+static void change_bytes(struct content *content, const uint8_t *data, size_t size)
 {
-    memcpy(bad, good, good_bytes);
+    memcpy(content->bad, content->good, content->bytes);
     while (size >= 4) {
-        size_t at = (data[0] | (size_t)data[1] << 8 | (size_t)data[2] << 16) % good_bytes;
+        size_t at = (data[0] | (size_t)data[1] << 8 | (size_t)data[2] << 16) % content->bytes;
         size_t n = data[3];
 
         data += 4;
         size -= 4;
-        for (size_t i = 0; i < n && i < size && at + i < good_bytes; i++)
-            bad[at + i] = data[i];
+        for (size_t i = 0; i < n && i < size && at + i < content->bytes; i++)
+            content->bad[at + i] = data[i];
         data += n < size ? n : size;
         size -= n < size ? n : size;
     }
-    put_file(bad);
+}
+
+static void harm_recording(const uint8_t *data, size_t size)
+{
+    change_bytes(&recording, data, size);
+    put_file(path, recording.bad, recording.bytes, recording.bytes);
+}
+
+static void harm_ring(const uint8_t *data, size_t size)
+{
+    change_bytes(&ring, data, size);
+    put_file(path, killed.good, killed.bytes, killed.bytes);
+    put_file(ring_path, ring.bad, ring.bytes, 4096 + RING_BYTES);
 }
 
 static const struct {
@@ -130,7 +213,7 @@ static void change_values(const uint8_t *data, size_t size)
 {
     sqlite3 *db;
 
-    put_file(good);
+    put_good();
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
         abort();
     (void)sqlite3_exec(db, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY; BEGIN", NULL,
@@ -217,17 +300,30 @@ static void decode(const uint8_t *data, size_t size)
     (void)xrw_page_decode(data[0] % 8 - 1, data + 2, size - 2, data[1] ? base : NULL, page);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void read_and_remove(unsigned kind, const uint8_t *data, size_t size)
 {
     struct xrw_store *store;
     struct xrw_error err;
-    unsigned kind;
 
-    if (!good)
+    if (!xrw_store_open(&store, path, &err)) {
+        if (kind == 3)
+            ask(store, data, size);
+        else
+            read_all(store);
+        (void)xrw_store_close(store, &err);
+    }
+    (void)unlink(path);
+    (void)unlink(ring_path);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    unsigned kind = size ? data[0] % 5 : 0;
+
+    if (!recording.good)
         make_good();
     if (!size)
         return 0;
-    kind = data[0] % 4;
     data++;
     size--;
     if (kind == 2) {
@@ -235,20 +331,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     if (kind == 0)
-        change_bytes(data, size);
+        harm_recording(data, size);
     else if (kind == 1)
         change_values(data, size);
+    else if (kind == 4)
+        harm_ring(data, size);
     else
-        put_file(good);
-    if (xrw_store_open(&store, path, &err)) {
-        (void)unlink(path);
-        return 0;
-    }
-    if (kind == 3)
-        ask(store, data, size);
-    else
-        read_all(store);
-    (void)xrw_store_close(store, &err);
-    (void)unlink(path);
+        put_good();
+    read_and_remove(kind, data, size);
     return 0;
 }
