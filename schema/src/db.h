@@ -4,6 +4,7 @@
 #define XRW_SCHEMA_DB_H
 
 #include "batch.h"
+#include "btree.h"
 #include "gfn_versions.h"
 #include "id_map.h"
 #include "image.h"
@@ -143,6 +144,7 @@ struct xrw_store {
     sqlite3_stmt *find[XRW_FIND_STATEMENTS];
     struct xrw_store_writer writer;
     struct xrw_store_drain drain;
+    struct xrw_btree *btree; /* NULL: rows are read by SQLite */
     struct xrw_run last_run; /* read last; id 0: none */
     struct xrw_sysregs_cache sysregs;
     struct xrw_block_cache blocks;

@@ -45,6 +45,7 @@ void xrw_db_release(struct xrw_store *store)
         sqlite3_finalize(store->statement[i]);
     for (unsigned i = 0; i < XRW_FIND_STATEMENTS; i++)
         sqlite3_finalize(store->find[i]);
+    xrw_btree_destroy(store->btree);
     sqlite3_close(store->db);
     xrw_ring_destroy(store->writer.ring);
     xrw_ring_file_close(&store->writer.ring_file);
@@ -212,7 +213,11 @@ static int open_immutable(struct xrw_store *store, struct xrw_error *err)
  * saves taking its locks. */
 static int hold(struct xrw_store *store, struct xrw_error *err)
 {
-    return xrw_db_exec(store, "BEGIN", "opening it", err);
+    int ret = xrw_db_exec(store, "BEGIN", "opening it", err);
+
+    if (!ret)
+        store->btree = xrw_btree_create(store->db);
+    return ret;
 }
 
 int xrw_store_open(struct xrw_store **out, const char *path, struct xrw_error *err)

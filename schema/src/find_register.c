@@ -52,32 +52,13 @@ static int prepare_scan(const struct finder *finder, sqlite3_stmt **stmt)
     return xrw_db_error(finder->store, rc, "preparing a search", finder->err);
 }
 
-/* Look at so many exits at most.  1 with *id, 0 or an error; *left becomes 0 if there are more. */
 static int scan(const struct finder *finder, uint64_t *left, xrw_exit_id *id)
 {
     sqlite3_stmt *stmt = NULL;
     int ret = prepare_scan(finder, &stmt);
 
-    if (ret)
-        return ret;
-    xrw_db_bind_u64(stmt, 1, finder->first);
-    xrw_db_bind_u64(stmt, 2, finder->last);
-    while (*left &&
-           (ret = xrw_db_step(finder->store, stmt, "searching the exits", finder->err)) == 1) {
-        xrw_exit_id at = xrw_db_u64(stmt, 0);
-
-        ret = 0;
-        if (!xrw_db_is_null(stmt, 3) && xrw_db_u64(stmt, 3) == finder->filter->value)
-            ret = xrw_find_row_matches(finder, xrw_db_u64(stmt, 1), xrw_db_u64(stmt, 2));
-        if (ret) {
-            *id = at;
-            break;
-        }
-        if (--*left % 256 == 0 && xrw_find_interrupted(finder)) {
-            ret = -EINTR;
-            break;
-        }
-    }
+    if (!ret)
+        ret = xrw_find_scan(finder, stmt, left, id);
     sqlite3_finalize(stmt);
     return ret;
 }

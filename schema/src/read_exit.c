@@ -16,6 +16,35 @@ static void take_registers(sqlite3_stmt *stmt, int column, struct xrw_registers 
             xrw_registers_set(regs, (enum xrw_register)reg, xrw_db_u64(stmt, column));
 }
 
+/*
+ * Columns 1 to `columns` of a row of integers, null where they are NULL, with value 0; those that a
+ * row may leave out are set by the caller to what they then are.  1, 0 if there is no such row, or
+ * an error.  The statement selects all columns by an id.
+ */
+static int read_row(struct xrw_store *store, enum xrw_btree_table table, enum xrw_statement which,
+                    uint64_t id, unsigned columns, int64_t *value, bool *null,
+                    struct xrw_error *err)
+{
+    sqlite3_stmt *stmt;
+    int ret;
+
+    if (xrw_btree_row(store->btree, table, id, columns, value, null))
+        return 1;
+    ret = xrw_db_statement(store, which, &stmt, err);
+    if (ret)
+        return ret;
+    xrw_db_bind_u64(stmt, 1, id);
+    ret = xrw_db_step(store, stmt, doing, err);
+    if (ret != 1)
+        return ret;
+    for (unsigned i = 0; i < columns; i++) {
+        value[i] = (int64_t)xrw_db_u64(stmt, (int)i + 1);
+        null[i] = xrw_db_is_null(stmt, (int)i + 1);
+    }
+    sqlite3_reset(stmt);
+    return 1;
+}
+
 static int read_sysregs(struct xrw_store *store, uint64_t id, struct xrw_registers *regs,
                         struct xrw_error *err)
 {
@@ -107,29 +136,31 @@ int xrw_db_site(struct xrw_store *store, uint64_t id, const struct xrw_site **si
     return 0;
 }
 
+/* Columns of `block` between its id and the bases. */
+enum { BLOCK_RUN, BLOCK_VCPU, BLOCK_RESUME, BLOCK_EXITS, BLOCK_BASES };
+
 static int read_block(struct xrw_store *store, uint64_t id, struct xrw_block *block, uint64_t *run,
                       struct xrw_error *err)
 {
-    sqlite3_stmt *stmt;
-    int ret = xrw_db_statement(store, XRW_SQL_BLOCK, &stmt, err);
+    int64_t value[BLOCK_BASES + XRW_BASED_COUNT] = {0};
+    bool null[BLOCK_BASES + XRW_BASED_COUNT];
+    int ret;
 
-    if (ret)
-        return ret;
-    xrw_db_bind_u64(stmt, 1, id);
-    ret = xrw_db_step(store, stmt, doing, err);
+    memset(null, true, sizeof null);
+    ret = read_row(store, XRW_BTREE_BLOCK, XRW_SQL_BLOCK, id, BLOCK_BASES + XRW_BASED_COUNT, value,
+                   null, err);
     if (ret == 0)
         return xrw_db_damaged(store, "an exit's block is missing", err);
     if (ret < 0)
         return ret;
-    *run = xrw_db_u64(stmt, 0);
-    block->vcpu = (uint32_t)xrw_db_u64(stmt, 1);
-    block->resume = xrw_db_u64(stmt, 2) != 0;
+    *run = (uint64_t)value[BLOCK_RUN];
+    block->vcpu = (uint32_t)value[BLOCK_VCPU];
+    block->resume = value[BLOCK_RESUME] != 0;
     block->known = 0;
     for (unsigned i = 0; i < XRW_BASED_COUNT; i++) {
-        block->known |= (uint32_t)!xrw_db_is_null(stmt, 3 + (int)i) << i;
-        block->base[i] = (int64_t)xrw_db_u64(stmt, 3 + (int)i);
+        block->known |= (uint32_t)!null[BLOCK_BASES + i] << i;
+        block->base[i] = value[BLOCK_BASES + i];
     }
-    sqlite3_reset(stmt);
     return 0;
 }
 
@@ -158,24 +189,23 @@ int xrw_db_block(struct xrw_store *store, uint64_t id, const struct xrw_block **
 static int read_set(struct xrw_store *store, enum xrw_set which, uint64_t id,
                     struct xrw_register_set *set, struct xrw_error *err)
 {
-    sqlite3_stmt *stmt;
-    int ret =
-        xrw_db_statement(store, which == XRW_SET_KEPT ? XRW_SQL_KEPT : XRW_SQL_WORK, &stmt, err);
+    bool kept = which == XRW_SET_KEPT;
+    int64_t value[XRW_SET_MAX] = {0};
+    bool null[XRW_SET_MAX];
+    int ret;
 
-    if (ret)
-        return ret;
-    xrw_db_bind_u64(stmt, 1, id);
-    ret = xrw_db_step(store, stmt, doing, err);
+    memset(null, true, sizeof null);
+    ret = read_row(store, kept ? XRW_BTREE_KEPT : XRW_BTREE_WORK,
+                   kept ? XRW_SQL_KEPT : XRW_SQL_WORK, id, xrw_set_sizes[which], value, null, err);
     if (ret == 0)
         return xrw_db_damaged(store, "an exit's registers are missing", err);
     if (ret < 0)
         return ret;
     set->known = 0;
     for (unsigned i = 0; i < xrw_set_sizes[which]; i++) {
-        set->known |= (uint64_t)!xrw_db_is_null(stmt, 1 + (int)i) << i;
-        set->value[i] = xrw_db_u64(stmt, 1 + (int)i);
+        set->known |= (uint64_t)!null[i] << i;
+        set->value[i] = (uint64_t)value[i];
     }
-    sqlite3_reset(stmt);
     return 0;
 }
 
@@ -204,27 +234,29 @@ static int take_set(struct xrw_store *store, enum xrw_set which, uint64_t id, st
 
 /* ---- an exit --------------------------------------------------------- */
 
-/* The row of `exit` as it is. */
-static int read_row(struct xrw_store *store, xrw_exit_id id, struct xrw_row *row,
-                    struct xrw_error *err)
-{
-    sqlite3_stmt *stmt;
-    int ret = xrw_db_statement(store, XRW_SQL_EXIT, &stmt, err);
+/* Whether a column that a row leaves out is NULL; else it is 0. */
+#define OMITTED_WHOLE true
+#define OMITTED_BASED false
+#define OMITTED_RARE true
+#define OMITTED_AFTER true
+#define OMITTED(kind, name) OMITTED_##kind,
 
-    if (ret)
-        return ret;
-    xrw_db_bind_u64(stmt, 1, id);
-    ret = xrw_db_step(store, stmt, doing, err);
+/* The row of `exit` as it is. */
+static int read_exit_row(struct xrw_store *store, xrw_exit_id id, struct xrw_row *row,
+                         struct xrw_error *err)
+{
+    static const bool omitted[XRW_EXIT_COLUMN_COUNT] = {XRW_EXIT_COLUMN_TABLE(OMITTED)};
+    int ret;
+
+    memset(row->value, 0, sizeof row->value);
+    memcpy(row->null, omitted, sizeof row->null);
+    row->null[XRW_COLUMN_WHOLE_advance] = false;
+    row->null[XRW_COLUMN_WHOLE_unknown] = false;
+    ret = read_row(store, XRW_BTREE_EXIT, XRW_SQL_EXIT, id, XRW_EXIT_COLUMN_COUNT, row->value,
+                   row->null, err);
     if (ret == 0)
         return xrw_error_set(err, -ENOENT, "%s: no exit %" PRIu64, store->path, id);
-    if (ret < 0)
-        return ret;
-    for (unsigned i = 0; i < XRW_EXIT_COLUMN_COUNT; i++) {
-        row->value[i] = (int64_t)xrw_db_u64(stmt, 1 + (int)i);
-        row->null[i] = xrw_db_is_null(stmt, 1 + (int)i);
-    }
-    sqlite3_reset(stmt);
-    return 0;
+    return ret < 0 ? ret : 0;
 }
 
 /* Fields that the site says. */
@@ -368,7 +400,7 @@ int xrw_store_exit(struct xrw_store *store, xrw_exit_id id, struct xrw_exit *exi
 {
     struct xrw_exit read = {.id = id};
     struct xrw_row row;
-    int ret = read_row(store, id, &row, err);
+    int ret = read_exit_row(store, id, &row, err);
 
     if (!ret)
         ret = put_together(store, &row, &read, err);

@@ -71,22 +71,26 @@ int xrw_find_row_matches(const struct finder *finder, uint64_t site_id, uint64_t
     return ret ? ret : block->vcpu == filter->vcpu;
 }
 
-/* Look at exits from the near end on, at most so many.  1 with *id; 0: none; else an error.  *left
- * becomes 0 if there are more. */
-static int scan(const struct finder *finder, uint64_t *left, xrw_exit_id *id)
+/* Whether the register that is searched for has its value, if one is. */
+static bool value_matches(const struct finder *finder, sqlite3_stmt *stmt)
 {
-    sqlite3_stmt *stmt;
-    int ret = statement(finder, finder->forward ? SCAN_FORWARD : SCAN_BACKWARD, &stmt);
+    return !finder->filter->by_register ||
+           (!xrw_db_is_null(stmt, 3) && xrw_db_u64(stmt, 3) == finder->filter->value);
+}
 
-    if (ret)
-        return ret;
+int xrw_find_scan(const struct finder *finder, sqlite3_stmt *stmt, uint64_t *left, xrw_exit_id *id)
+{
+    int ret = 0;
+
     xrw_db_bind_u64(stmt, 1, finder->first);
     xrw_db_bind_u64(stmt, 2, finder->last);
     while (*left &&
            (ret = xrw_db_step(finder->store, stmt, "searching the exits", finder->err)) == 1) {
         xrw_exit_id at = xrw_db_u64(stmt, 0);
 
-        ret = xrw_find_row_matches(finder, xrw_db_u64(stmt, 1), xrw_db_u64(stmt, 2));
+        ret = 0;
+        if (value_matches(finder, stmt))
+            ret = xrw_find_row_matches(finder, xrw_db_u64(stmt, 1), xrw_db_u64(stmt, 2));
         if (ret) {
             *id = at;
             break;
@@ -98,6 +102,14 @@ static int scan(const struct finder *finder, uint64_t *left, xrw_exit_id *id)
     }
     sqlite3_reset(stmt);
     return ret;
+}
+
+static int scan(const struct finder *finder, uint64_t *left, xrw_exit_id *id)
+{
+    sqlite3_stmt *stmt;
+    int ret = statement(finder, finder->forward ? SCAN_FORWARD : SCAN_BACKWARD, &stmt);
+
+    return ret ? ret : xrw_find_scan(finder, stmt, left, id);
 }
 
 /* ---- by index -------------------------------------------------------- */

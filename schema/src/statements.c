@@ -92,7 +92,7 @@ const char *const xrw_statement_text[XRW_SQL_COUNT] = {
     [XRW_SQL_ALL_SITES] = "SELECT id, rip, reason, intr_info, first_exit, last_exit FROM site",
     [XRW_SQL_KEPT] = "SELECT id" KEPT " FROM kept WHERE id = ?",
     [XRW_SQL_WORK] = "SELECT id" WORK " FROM work WHERE id = ?",
-    [XRW_SQL_BLOCK] = "SELECT run, vcpu, resume" BASES " FROM block WHERE id = ?",
+    [XRW_SQL_BLOCK] = "SELECT id, run, vcpu, resume, exits" BASES " FROM block WHERE id = ?",
     [XRW_SQL_SYSREGS] = "SELECT id" SYSTEMS " FROM sysregs WHERE id = ?",
     [XRW_SQL_INSN] = "SELECT i.code, i.text FROM exit e JOIN site s ON s.id = e.site"
                      " JOIN insn i ON i.id = s.insn WHERE e.id = ?",

@@ -184,37 +184,21 @@ static void measure_pages(struct xrw_store *store, const char *path, uint64_t ex
                          median / bench_median(us, SAMPLES), "large/page to reading 4 KiB");
 }
 
-/* Next and previous exit at an address, from anywhere: the address is that of a random exit. */
-static void measure_find(struct xrw_store *store, uint64_t exits, bool forward, const char *name)
+/* A search for exits with the register as at that exit. */
+static struct xrw_exit_filter filter_by(enum xrw_register reg, const struct xrw_exit *exit)
 {
-    struct xrw_exit_filter filter = {.by_rip = true};
-    struct xrw_error err = {""};
-    struct xrw_exit exit;
-    xrw_exit_id found;
-    uint64_t cpu = 0;
+    uint64_t value = exit->before.value[reg];
 
-    for (unsigned i = 0; i < SAMPLES; i++) {
-        xrw_exit_id from = 1 + random_below(exits);
-        uint64_t before, cpu_before;
-
-        check(xrw_store_exit(store, 1 + random_below(exits), &exit, &err), &err);
-        filter.rip_first = filter.rip_last = exit.before.value[XRW_REG_rip];
-        cpu_before = bench_cpu_ns();
-        before = bench_now_ns();
-        check(
-            xrw_store_find_exit(store, &filter, from, forward, 1, exits, NULL, NULL, &found, &err),
-            &err);
-        us[i] = us_since(before);
-        cpu += bench_cpu_ns() - cpu_before;
-    }
-    report(name, us, cpu);
+    if (reg == XRW_REG_rip)
+        return (struct xrw_exit_filter){.by_rip = true, .rip_first = value, .rip_last = value};
+    return (struct xrw_exit_filter){.by_register = true, .reg = reg, .value = value};
 }
 
-/* Next and previous exit at which a register has the value that it has at some exit. */
-static void measure_register(struct xrw_store *store, uint64_t exits, enum xrw_register reg,
-                             bool forward, const char *name)
+/* Next and previous exit, from anywhere, at which a register has the value that it has at a random
+ * exit. */
+static void measure_find(struct xrw_store *store, uint64_t exits, enum xrw_register reg,
+                         bool forward, const char *name)
 {
-    struct xrw_exit_filter filter = {.by_register = true, .reg = reg};
     struct xrw_error err = {""};
     struct xrw_exit exit;
     xrw_exit_id found;
@@ -222,10 +206,11 @@ static void measure_register(struct xrw_store *store, uint64_t exits, enum xrw_r
 
     for (unsigned i = 0; i < SAMPLES; i++) {
         xrw_exit_id from = 1 + random_below(exits);
+        struct xrw_exit_filter filter;
         uint64_t before, cpu_before;
 
         check(xrw_store_exit(store, 1 + random_below(exits), &exit, &err), &err);
-        filter.value = exit.before.value[reg];
+        filter = filter_by(reg, &exit);
         cpu_before = bench_cpu_ns();
         before = bench_now_ns();
         check(
@@ -256,9 +241,9 @@ static void measure_registers(const char *path)
     index_by(path, XRW_REG_rsp, "large/index-rsp");
     check(xrw_store_open(&store, path, &err), &err);
     check(xrw_store_run(store, 1, &run, &err), &err);
-    measure_register(store, run.last_exit, XRW_REG_rax, true, "large/next-rax");
-    measure_register(store, run.last_exit, XRW_REG_rsp, true, "large/next-rsp");
-    measure_register(store, run.last_exit, XRW_REG_rsp, false, "large/previous-rsp");
+    measure_find(store, run.last_exit, XRW_REG_rax, true, "large/next-rax");
+    measure_find(store, run.last_exit, XRW_REG_rsp, true, "large/next-rsp");
+    measure_find(store, run.last_exit, XRW_REG_rsp, false, "large/previous-rsp");
     bench_report("large/bytes-indexed", (double)xrw_store_file_bytes(store) / (double)run.last_exit,
                  "bytes/exit with memory and two indexes");
     (void)xrw_store_close(store, NULL);
@@ -345,8 +330,8 @@ static void read_it(const char *path)
     check(xrw_store_run(store, 1, &run, &err), &err);
     measure_exits(store, run.last_exit);
     measure_pages(store, path, run.last_exit);
-    measure_find(store, run.last_exit, true, "large/next-rip");
-    measure_find(store, run.last_exit, false, "large/previous-rip");
+    measure_find(store, run.last_exit, XRW_REG_rip, true, "large/next-rip");
+    measure_find(store, run.last_exit, XRW_REG_rip, false, "large/previous-rip");
     measure_far(store, run.last_exit);
     measure_changes(store, run.last_exit, true, "large/next-change");
     measure_changes(store, run.last_exit, false, "large/previous-change");
