@@ -98,8 +98,9 @@ static bool check_context(const struct xrw_packed_context *packed,
     return packed->record.bytes >= sizeof *packed &&
            packed->bytes == packed->record.bytes - sizeof *packed &&
            packed->bytes <= XRW_STORE_CONTEXT_MAX_BYTES &&
-           is_text(packed->kind, sizeof packed->kind) && packed->run <= known->run &&
-           packed->exit <= known->exit + known->in_run;
+           is_text(packed->kind, sizeof packed->kind) &&
+           (strcmp(packed->kind, "fxsave") != 0 || packed->bytes == XRW_FXSAVE_BYTES) &&
+           packed->run <= known->run && packed->exit <= known->exit + known->in_run;
 }
 
 static bool check_run(const struct xrw_packed_run *packed, struct xrw_packed_known *known)

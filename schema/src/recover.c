@@ -143,8 +143,7 @@ struct span {
     uint64_t position, head;
 };
 
-/* The record at the position, and in `left` how many bytes there are of it at most; NULL at the
- * end.
+/* The record at the position, and in `left` how many bytes of it there are at most; NULL: the end.
  */
 static const struct xrw_ring_record *peek(struct span *span, size_t *left)
 {
@@ -213,7 +212,9 @@ static bool is_there(const struct xrw_ring_file *file, uint64_t position, uint64
     return position % 8 == 0 && position <= head && head - position <= file->bytes;
 }
 
-static int recover(struct xrw_store *store, const struct xrw_ring_file *file, struct xrw_error *err)
+/* done: the ring is of no use any more. */
+static int recover(struct xrw_store *store, const struct xrw_ring_file *file, bool *done,
+                   struct xrw_error *err)
 {
     struct span span = {file, 0, atomic_load(&file->header->head)};
     struct xrw_packed_known known = {0};
@@ -221,7 +222,8 @@ static int recover(struct xrw_store *store, const struct xrw_ring_file *file, st
     bool whole;
     int ret = read_position(store, file->header->id, &span.position);
 
-    if (ret || span.position == span.head)
+    *done = !ret && span.position == span.head;
+    if (ret || *done)
         return ret;
     ret = restore(store, &known, err);
     if (ret)
@@ -233,32 +235,25 @@ static int recover(struct xrw_store *store, const struct xrw_ring_file *file, st
         ret = xrw_drain_ring(store, file, span.head, err);
     if (!ret)
         ret = xrw_db_commit(store, err);
+    *done = !ret;
     return ret || whole ? ret : damaged(store, file, err);
-}
-
-static int open_and_recover(const char *path, const struct xrw_ring_file *file,
-                            struct xrw_error *err)
-{
-    struct xrw_store *store;
-    int ret = xrw_db_open_to_add(&store, path, err);
-
-    if (ret)
-        return ret;
-    ret = recover(store, file, err);
-    xrw_db_release(store);
-    return ret;
 }
 
 int xrw_db_recover(const char *path, struct xrw_error *err)
 {
     struct xrw_ring_file file;
+    struct xrw_store *store;
+    bool done = false;
     int ret = xrw_ring_file_open(&file, path, err);
 
-    if (ret == -ENOENT || ret == -EBUSY || ret == -ESTALE)
-        return 0;
-    if (!ret)
-        ret = open_and_recover(path, &file, err);
-    if (!ret || ret == -EUCLEAN)
+    if (ret)
+        return ret == -ENOENT || ret == -EBUSY || ret == -ESTALE ? 0 : ret;
+    ret = xrw_db_open_to_add(&store, path, err);
+    if (!ret) {
+        ret = recover(store, &file, &done, err);
+        xrw_db_release(store);
+    }
+    if (done)
         xrw_ring_file_remove(&file);
     else
         xrw_ring_file_close(&file);

@@ -91,7 +91,7 @@ int xrw_ring_file_create(struct xrw_ring_file *file, const char *recording, cons
     if (!file->path)
         return xrw_error_set(err, -ENOMEM, "out of memory");
     (void)unlink(file->path);
-    file->fd = open(file->path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+    file->fd = open(file->path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (file->fd < 0 || flock(file->fd, LOCK_EX | LOCK_NB)) {
         ret = refuse(file, errno, "create it", err);
         xrw_ring_file_close(file);
@@ -159,8 +159,16 @@ static int read_file(struct xrw_ring_file *file, struct xrw_error *err)
     return is_ours(file) ? 0 : -ESTALE;
 }
 
+/* One that we may not write: its recorder is at work, or rows would have to be made of it. */
 static int cannot_open(const struct xrw_ring_file *file, int error, struct xrw_error *err)
 {
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool busy = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+
+    if (fd >= 0)
+        close(fd);
+    if (busy)
+        return -EBUSY;
     return xrw_error_set(err, -error,
                          "%s: cannot open it to make rows of what it has: %s\n"
                          "Copy it and the recording to where you can write, and open that; or "

@@ -383,6 +383,59 @@ static void a_ring_of_another_recording_is_not_its(void **state)
     assert_int_equal(access(ring_of(path), F_OK), -1);
 }
 
+/* What it has is not lost because the recording is damaged. */
+static void a_damaged_recording_keeps_its_ring(void **state)
+{
+    struct killed killed = keep_killed("sound.db");
+    const char *path = sample_path("broken.db");
+    struct xrw_error err = {""};
+    struct xrw_store *store;
+
+    (void)state;
+    put_back(&killed, path);
+    change(path, 60 + 3, 0x40); /* of another format */
+    assert_true(xrw_store_open(&store, path, &err) < 0);
+    assert_int_equal(access(ring_of(path), F_OK), 0);
+    change(path, 60 + 3, 0x40);
+    assert_true(look(path) >= 2000);
+}
+
+static int open_as_another(const char *path)
+{
+    struct xrw_error err = {""};
+    struct xrw_store *store;
+    int ret;
+
+    if (setgid(65534) || setuid(65534))
+        return 99;
+    ret = xrw_store_open(&store, path, &err);
+    if (!ret)
+        return xrw_store_close(store, &err) ? 98 : 0;
+    return strstr(err.text, "remove it, to go on without") ? -ret : 97;
+}
+
+/* Who may not write cannot make rows, and is told what to do. */
+static void who_may_not_write_is_told(void **state)
+{
+    struct killed killed = keep_killed("mine.db");
+    const char *path = sample_path("theirs.db");
+    int status;
+    pid_t child;
+
+    (void)state;
+    if (getuid() != 0)
+        skip();
+    put_back(&killed, path);
+    assert_int_equal(chmod(sample_path("."), 0755), 0);
+    child = fork();
+    if (child == 0)
+        _exit(open_as_another(path));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EACCES);
+    assert_true(look(path) >= 2000);
+}
+
 static void a_truncated_ring_is_not_believed(void **state)
 {
     struct killed killed = keep_killed("whole.db");
@@ -478,6 +531,8 @@ int main(void)
         cmocka_unit_test(a_damaged_ring_is_refused_or_harmless),
         cmocka_unit_test(a_ring_of_another_boot_is_not_believed),
         cmocka_unit_test(a_ring_of_another_recording_is_not_its),
+        cmocka_unit_test(a_damaged_recording_keeps_its_ring),
+        cmocka_unit_test(who_may_not_write_is_told),
         cmocka_unit_test(a_truncated_ring_is_not_believed),
         cmocka_unit_test(a_full_disk_loses_nothing),
         cmocka_unit_test(without_room_for_the_ring_rows_are_made_at_once),

@@ -42,7 +42,7 @@ echo "== KILL of the recorder while what it has are no rows yet: they are made, 
 xenrewind record --parent "$spin" --mode async -o /out/later.db 2>/tmp/progress &
 recorder=$!
 under_way /out/later.db
-sleep 3
+until grep -q '^[0-9]* exits' /tmp/progress; do sleep 1; done
 kill -KILL "$recorder"
 wait "$recorder" || true
 [ -e /out/later.db-ring ] || { echo "FAIL: rows were made at once"; exit 1; }
