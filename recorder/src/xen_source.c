@@ -361,10 +361,14 @@ static int context(void *ctx, const void **data, size_t *bytes, struct xrw_error
             return xrw_error_set(err, -ENOMEM, "out of memory");
         size = xc_domain_hvm_getcontext(s->xen.xch, s->target.domain, s->context, (uint32_t)size);
     }
-    if (size <= 0)
-        return xrw_error_set(err, errno ? -errno : -EIO,
-                             "cannot read the context of domain %" PRIu32 ": %s", s->target.domain,
-                             strerror(errno ? errno : EIO));
+    if (size <= 0) {
+        int error = errno ? errno : EIO;
+
+        if (xen_target_is_going(&s->target))
+            return xen_target_look(&s->target, err);
+        return xrw_error_set(err, -error, "cannot read the context of domain %" PRIu32 ": %s",
+                             s->target.domain, strerror(error));
+    }
     *data = s->context;
     *bytes = (size_t)size;
     return 0;

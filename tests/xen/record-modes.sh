@@ -74,7 +74,7 @@ xenrewind info /out/killed.db >/tmp/said
 said "left over by process $killed, removed\|left over, removed" xenrewind doctor --clean
 gone=$(xrw-guest create --cmdline spin /guest/tour)
 xenrewind record --mode async --domain "$gone" --quiet -o /out/gone.db 2>/tmp/record.err &
-sleep 2
+under_way /out/gone.db
 xrw-guest destroy "$gone"
 ! wait $! || { echo "FAIL: that is an error"; exit 1; }
 noticed 'destroyed by someone else'
