@@ -47,15 +47,16 @@ int complain(int error, const char *format, ...)
     return -1;
 }
 
-static int create_domain(xc_interface *xch, unsigned vcpus, uint32_t *domid)
+static int create_domain(xc_interface *xch, const struct guest_spec *spec, uint32_t *domid)
 {
+    const uint32_t pc = XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI;
     struct xen_domctl_createdomain config = {
         .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
-        .max_vcpus = vcpus,
+        .max_vcpus = spec->vcpus,
         .max_evtchn_port = 1023,
         .max_grant_frames = 4,
         .max_maptrack_frames = 4,
-        .arch.emulation_flags = XEN_X86_EMU_LAPIC,
+        .arch.emulation_flags = spec->pc_timers ? pc : XEN_X86_EMU_LAPIC,
     };
     uint32_t created = 0;
 
@@ -254,7 +255,7 @@ int guest_create(const struct xen_handles *xen, const struct guest_spec *spec, u
     uint64_t pages = spec->memory_mib * MIB / PAGE;
     uint32_t created = 0, entry;
 
-    if (create_domain(xen->xch, spec->vcpus, &created))
+    if (create_domain(xen->xch, spec, &created))
         return -1;
     if (configure(xen->xch, created, spec, pages) ||
         load_memory(xen, spec, created, pages, &entry) || load_cpu(xen->xch, created, entry)) {

@@ -15,6 +15,7 @@ struct guest_spec {
     unsigned memory_mib; /* 2 to 1024 */
     unsigned vcpus;      /* 1 to 8; all but the first are for the guest to bring up */
     bool native_tsc;     /* RDTSC does not exit */
+    bool pc_timers;      /* PIC, IO-APIC, PIT, HPET and RTC, as Xen has them for HVM guests */
 };
 
 struct xen_handles {
@@ -24,9 +25,9 @@ struct xen_handles {
 
 /**
  * Create a domain and load a kernel into it by the PVH boot protocol.  It is left paused at its
- * first instruction: HVM with HAP and 4 KiB pages, a LAPIC and no device model, RDTSC
- * exiting unless asked otherwise, timers as xl has them, and a monitor ring page set aside.  What
- * goes wrong is said on stderr, and no domain is left.
+ * first instruction: HVM with HAP and 4 KiB pages, a LAPIC and no device model, nor what Xen
+ * emulates of a PC unless asked for, RDTSC exiting unless asked otherwise, timers as xl has them,
+ * and a monitor ring page set aside.  What goes wrong is said on stderr, and no domain is left.
  *
  * @param domid set to the new domain's id
  * @return 0, or -1

@@ -20,8 +20,8 @@
 enum exit_status { DONE = 0, FAILED = 1, USAGE = 2, BAD_END = 3, TIME_OUT = 4 };
 
 static const char help[] =
-    "usage: xrw-guest create [--memory MIB] [--vcpus N] [--native-tsc] [--initrd FILE]\n"
-    "                        [--cmdline TEXT] KERNEL\n"
+    "usage: xrw-guest create [--memory MIB] [--vcpus N] [--native-tsc] [--pc-timers]\n"
+    "                        [--initrd FILE] [--cmdline TEXT] KERNEL\n"
     "       xrw-guest unpause|pause|destroy|reset ID\n"
     "       xrw-guest wait [--ready] [--seconds S] ID\n"
     "       xrw-guest list\n"
@@ -31,7 +31,8 @@ static const char help[] =
     "  create    load a PVH kernel (ELF) into a new domain, print the domain's id; it is left "
     "paused\n"
     "            before its first instruction.  --memory: 2 to 1024, default 4; --vcpus: 1 to 8,\n"
-    "            default 1, the others are down.  --native-tsc: RDTSC does not exit\n"
+    "            default 1, the others are down.  --native-tsc: RDTSC does not exit;\n"
+    "            --pc-timers: PIC, IO-APIC, PIT, HPET and RTC beside the LAPIC\n"
     "  wait      until the guest has ended; with --ready, until it says that it is in its steady\n"
     "            loop.  Prints how it stands.  --seconds: no longer than that, default 60\n"
     "  reset     bring a fork back to where it was made\n"
@@ -139,8 +140,12 @@ static void print_status(const struct guest_status *status)
 
 static int print_end(const xc_domaininfo_t *info, const struct guest_status *status)
 {
-    bool good = has_shut_down(info) && shutdown_reason(info) == SHUTDOWN_poweroff &&
-                status->code != GUEST_FAIL;
+    unsigned reason = shutdown_reason(info);
+    /* Linux cannot switch off without ACPI. */
+    bool right = reason == SHUTDOWN_poweroff
+                     ? status->code != GUEST_FAIL
+                     : reason == SHUTDOWN_reboot && status->code == GUEST_PASS;
+    bool good = has_shut_down(info) && right;
 
     printf("%s", state_name(info));
     print_status(status);
@@ -301,6 +306,9 @@ static int parse_option(int option, struct options *options)
     case 't':
         options->spec.native_tsc = true;
         return 0;
+    case 'p':
+        options->spec.pc_timers = true;
+        return 0;
     case 'r':
         options->ready = true;
         return 0;
@@ -312,10 +320,15 @@ static int parse_option(int option, struct options *options)
 static int parse(int argc, char **argv, const struct command *command, struct options *options)
 {
     static const struct option known[] = {
-        {"memory", required_argument, NULL, 'm'},  {"initrd", required_argument, NULL, 'i'},
-        {"cmdline", required_argument, NULL, 'c'}, {"seconds", required_argument, NULL, 's'},
-        {"vcpus", required_argument, NULL, 'v'},   {"native-tsc", no_argument, NULL, 't'},
-        {"ready", no_argument, NULL, 'r'},         {0},
+        {"memory", required_argument, NULL, 'm'},
+        {"initrd", required_argument, NULL, 'i'},
+        {"cmdline", required_argument, NULL, 'c'},
+        {"seconds", required_argument, NULL, 's'},
+        {"vcpus", required_argument, NULL, 'v'},
+        {"native-tsc", no_argument, NULL, 't'},
+        {"ready", no_argument, NULL, 'r'},
+        {"pc-timers", no_argument, NULL, 'p'},
+        {0},
     };
     int option;
 

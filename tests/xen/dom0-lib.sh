@@ -86,3 +86,43 @@ tour_inputs()
         }
     }'
 }
+
+# measured NAME ID: what a guest that measures time has found, as NAME_ticks and, in us by two clocks, NAME_first and
+# NAME_second; the guest goes.
+measured()
+{
+    line=$(xrw-guest wait --seconds 60 "$2") || { echo "FAIL: $1: $line"; exit 1; }
+    value=${line##*value=}
+    eval "$1_ticks=$((0x${value%????????????}))"
+    value=${value#????}
+    eval "$1_first=$((0x${value%??????})) $1_second=$((0x${value#??????}))"
+    eval "echo \"$1: \$$1_ticks ticks, \$$1_first us, \$$1_second us\""
+    xrw-guest destroy "$2"
+}
+
+# of_fork NAME RECORD-OPTIONS...: measured NAME of a fork of $parent, recorded so into /out/$tsc-NAME.db; `free' is let
+# go after its first exit.
+of_fork()
+{
+    name=$1
+    shift
+    xenrewind record --quiet --parent "$parent" --allow-interrupts --keep "$@" -o "/out/$tsc-$name.db"
+    fork=$(xrw-guest list | tail -n 1 | cut -d' ' -f1)
+    [ "$fork" != "$parent" ] || { echo "FAIL: there is no fork"; exit 1; }
+    if [ "$name" = free ]; then
+        xrw-guest unpause "$fork"
+        sleep 2 # looking at it takes time from it
+    else
+        recorded "/out/$tsc-$name.db" guest-end
+    fi
+    measured "$name" "$fork"
+}
+
+# compare PART WHAT FREE HELD [PAUSED]: HELD is FREE but for a PART-th (and a tick), PAUSED is twice as much.
+compare()
+{
+    [ "$3" -ge 30 ] || { echo "FAIL: $2: $3 is too little to compare"; exit 1; }
+    off=$(($4 - $3))
+    [ $((${off#-} * $1)) -le $(($3 + $1)) ] || { echo "FAIL: $2: $4 held, $3 not"; exit 1; }
+    [ $# -lt 5 ] || [ "$5" -ge $(($3 * 2)) ] || { echo "FAIL: $2: $5 paused, $3 not: this shows nothing"; exit 1; }
+}

@@ -34,7 +34,7 @@ XEN_COMMAND = (
 )
 KERNEL_COMMAND = "vmlinux console=hvc0 quiet panic=1 rodata=off clearcpuid=fsrm swiotlb=2048"
 XEN_RELEASE = "4.17"
-CPU, IPS, MEMORY, DOM0_MEMORY = "corei7_haswell_4770", 50_000_000, 768, 384
+CPU, MHZ, MEMORY, DOM0_MEMORY = "corei7_haswell_4770", 50, 768, 384
 
 MARK = b"XENREWIND-DOM0: "
 CRASHES = re.compile(rb"Panic on CPU|Kernel panic|Hardware Dom0 |FATAL TRAP|Xen BUG|DOUBLE FAULT")
@@ -206,7 +206,7 @@ def run(args, folder):
     console = Console(on_mark)
     args.out.mkdir(parents=True, exist_ok=True)
     try:
-        with bochs.Machine(folder, args.cpu, IPS, MEMORY) as machine:
+        with bochs.Machine(folder, args.cpu, args.mhz * 1_000_000, MEMORY) as machine:
             trouble = follow(machine, console, args.timeout)
     finally:
         (args.out / "serial.log").write_bytes(console.log)
@@ -242,6 +242,14 @@ def parse():
         "with --xen-release R its neighbour of that name with -R appended",
     )
     parser.add_argument("--cpu", default=CPU, help="CPU model of Bochs (%(default)s)")
+    parser.add_argument(
+        "--mhz",
+        type=int,
+        default=MHZ,
+        metavar="N",
+        help="millions of instructions that are a second of the machine's time (%(default)s): what takes "
+        "instructions takes less of its time with more, and waits take more of yours",
+    )
     parser.add_argument(
         "--xen-release",
         default=XEN_RELEASE,

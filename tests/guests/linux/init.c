@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The only program of the Linux guest: gives the kernel the same small pieces of work again and
- * again. It never sleeps, as a fork may run without timer interrupts.  Static, without libc's help
- * where that would hide a system call.
+ * again, or measures time (clocks.c). It never sleeps, as a fork may run without timer interrupts.
+ * Static, without libc's help where that would hide a system call.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../guest_status.h"
+#include "init.h"
 
 #define PAGES 4
 #define PAGE 4096
@@ -31,7 +32,7 @@ static void say(const char *text)
         _exit(1);
 }
 
-static void need(int ok, const char *what)
+void need(int ok, const char *what)
 {
     char line[80];
 
@@ -39,13 +40,13 @@ static void need(int ok, const char *what)
         return;
     snprintf(line, sizeof line, "<3>init: %s failed\n", what);
     say(line);
-    _exit(1); /* the kernel panics then: the guest ends as crashed */
+    _exit(1);
 }
 
-/* Tell dom0, through physical memory that the memory map keeps the kernel away from. */
-static void report(uint32_t code)
+/* Through physical memory that the memory map keeps the kernel away from. */
+void report(uint32_t code, uint64_t value)
 {
-    const struct guest_status status = {.magic = GUEST_STATUS_MAGIC, .code = code};
+    const struct guest_status status = {.magic = GUEST_STATUS_MAGIC, .code = code, .value = value};
     int memory = open("/dev/mem", O_RDWR | O_SYNC);
 
     need(memory >= 0, "open /dev/mem");
@@ -129,14 +130,6 @@ static void work_log(uint64_t round)
     say(line);
 }
 
-/* CPUID exits, in user mode too. */
-static void cpuid(uint32_t leaf)
-{
-    uint32_t b, c = 0, d;
-
-    __asm__ volatile("cpuid" : "+a"(leaf), "=b"(b), "+c"(c), "=d"(d)::"memory");
-}
-
 /* One at an address that stays, which the linker gives to the section: a recording of the boot ends
  * here (record --until-rip), however many exits it took to get here. */
 static void boot_end(void)
@@ -163,7 +156,8 @@ static void end_boot(void)
     boot_end();
 }
 
-int main(void)
+/* Words of the kernel's command line that the kernel does not know are arguments. */
+int main(int argc, char **argv)
 {
     kmsg = mount("dev", "/dev", "devtmpfs", 0, NULL) == 0 ? open("/dev/kmsg", O_WRONLY) : -1;
     if (kmsg < 0)
@@ -171,6 +165,9 @@ int main(void)
     need(mkdir("/proc", 0755) == 0 && mount("proc", "/proc", "proc", 0, NULL) == 0, "mount /proc");
     need(mkdir("/tmp", 0755) == 0 && mount("tmp", "/tmp", "tmpfs", 0, NULL) == 0, "mount /tmp");
     log_everything();
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "clocks") == 0)
+            measure_clocks();
     end_boot();
     for (uint64_t round = 0;; round++) {
         work_file(round);
@@ -180,6 +177,6 @@ int main(void)
         work_process();
         work_log(round);
         if (round == 2) /* by now all of it has run once, and is in the page cache */
-            report(GUEST_READY);
+            report(GUEST_READY, 0);
     }
 }
