@@ -12,13 +12,13 @@ static const uint8_t type_of_bits[65] = {1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 
                                          6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6};
 static const uint8_t bytes_of_type[10] = {0, 1, 2, 3, 4, 6, 8, 0, 0, 0};
 
-static unsigned type_of(int64_t value)
+/* Without a branch: which values are small is as good as random. */
+static inline unsigned type_of(int64_t value)
 {
     uint64_t magnitude = (uint64_t)value ^ (uint64_t)(value >> 63);
+    unsigned type = type_of_bits[64 - __builtin_clzll(magnitude | 1)];
 
-    if ((uint64_t)value <= 1)
-        return 8 + (unsigned)value;
-    return type_of_bits[64 - __builtin_clzll(magnitude | 1)];
+    return (uint64_t)value <= 1 ? 8 + (unsigned)value : type;
 }
 
 unsigned xrw_row_value_bytes(int64_t value)
@@ -61,15 +61,12 @@ size_t xrw_row_encode(const struct xrw_row *row, uint8_t *record)
     record[1] = 0;
     for (unsigned i = 0; i < row->used; i++) {
         int64_t value = row->value[i];
-        unsigned type = row->null[i] ? 0 : type_of(value), bytes = bytes_of_type[type];
+        unsigned type = type_of(value) * !row->null[i], bytes = bytes_of_type[type];
+        uint64_t big = htobe64((uint64_t)value << ((64 - 8 * bytes) & 63));
 
         record[2 + i] = (uint8_t)type;
-        if (bytes) {
-            uint64_t big = htobe64((uint64_t)value << (64 - 8 * bytes));
-
-            memcpy(body, &big, sizeof big); /* what is too much is overwritten by the next */
-            body += bytes;
-        }
+        memcpy(body, &big, sizeof big); /* what is too much is overwritten by the next */
+        body += bytes;
     }
     return (size_t)(body - record);
 }
