@@ -130,14 +130,16 @@ static void test_each_call_fails_once(void **state)
         }
 }
 
-/* Long enough for a commit of what came before to be due, however fast the disk fills. */
+/* Long enough for a commit of all that came before, however fast the disk fills: after a commit
+ * that was asked for the writing thread may rest for a second, and takes its time to the one after.
+ */
 static void dawdle(struct fake_source *fake, uint64_t exit)
 {
-    const struct timespec second = {.tv_sec = 1, .tv_nsec = 100000000};
+    const struct timespec pause = {.tv_sec = 2, .tv_nsec = 500000000};
 
     (void)fake;
     if (exit == 20)
-        (void)nanosleep(&second, NULL);
+        (void)nanosleep(&pause, NULL);
 }
 
 static void test_disk_full(void **state)
