@@ -15,8 +15,8 @@
 #include <string.h>
 #include <time.h>
 
-#define FIRST_POLL_MS 16u
-#define POLL_MS 100u          /* how often to look for an interrupt when no exit comes, at last */
+#define FIRST_POLL_MS 16u     /* how soon to look whether the guest is still there ... */
+#define POLL_MS 100u          /* ... and how often at last, when no exit comes */
 #define COMMIT_NS 1000000000u /* a commit at the latest after so long without an exit */
 #define PROGRESS_NS 1000000000u
 #define LAST_EXIT_NS 1000000000u /* so long an exit is waited for to end at */

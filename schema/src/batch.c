@@ -112,30 +112,6 @@ void xrw_batch_make_blocks(struct xrw_batch *batch, uint64_t last_block)
 
 /* ---- rows ------------------------------------------------------------ */
 
-/* What a column is if nothing is put into it: NULL, or 0. */
-#define NULL_WHOLE true
-#define NULL_BASED false
-#define NULL_RARE true
-#define NULL_AFTER true
-#define NULL_OF(kind, name) [XRW_COLUMN_##kind##_##name] = NULL_##kind,
-static const bool default_null[XRW_EXIT_COLUMN_COUNT] = {XRW_EXIT_COLUMN_TABLE(NULL_OF)};
-
-/* The values of those that are 0. */
-#define CLEAR_WHOLE(name)
-#define CLEAR_BASED(name) row->value[XRW_COLUMN_BASED_##name] = 0;
-#define CLEAR_RARE(name)
-#define CLEAR_AFTER(name)
-#define CLEAR_OF(kind, name) CLEAR_##kind(name)
-static void clear(struct xrw_row *row)
-{
-    memcpy(row->null, default_null, sizeof default_null);
-    XRW_EXIT_COLUMN_TABLE(CLEAR_OF)
-    /* NULL is no default of these. */
-    row->null[XRW_COLUMN_WHOLE_advance] = row->null[XRW_COLUMN_WHOLE_unknown] = false;
-    row->value[XRW_COLUMN_WHOLE_advance] = row->value[XRW_COLUMN_WHOLE_unknown] = 0;
-    row->used = 0;
-}
-
 /* Where based values go; rare ones are NULL where they are not known. */
 #define BASED_WHOLE(name)
 #define BASED_BASED(name) [XRW_BASED_##name] = {XRW_COLUMN_BASED_##name, false},
@@ -224,7 +200,7 @@ void xrw_batch_make_row(const struct xrw_batch *batch, unsigned index, struct xr
     const struct xrw_split_exit *exit = &batch->exit[index];
     const struct xrw_block *block = &batch->block[batch->block_of[index]];
 
-    clear(row);
+    xrw_row_clear(row);
     put(row, XRW_COLUMN_WHOLE_site, exit->site);
     put(row, XRW_COLUMN_WHOLE_block, block->id);
     put(row, XRW_COLUMN_WHOLE_kept, exit->set[XRW_SET_KEPT]);

@@ -234,24 +234,14 @@ static int take_set(struct xrw_store *store, enum xrw_set which, uint64_t id, st
 
 /* ---- an exit --------------------------------------------------------- */
 
-/* Whether a column that a row leaves out is NULL; else it is 0. */
-#define OMITTED_WHOLE true
-#define OMITTED_BASED false
-#define OMITTED_RARE true
-#define OMITTED_AFTER true
-#define OMITTED(kind, name) OMITTED_##kind,
-
 /* The row of `exit` as it is. */
 static int read_exit_row(struct xrw_store *store, xrw_exit_id id, struct xrw_row *row,
                          struct xrw_error *err)
 {
-    static const bool omitted[XRW_EXIT_COLUMN_COUNT] = {XRW_EXIT_COLUMN_TABLE(OMITTED)};
     int ret;
 
     memset(row->value, 0, sizeof row->value);
-    memcpy(row->null, omitted, sizeof row->null);
-    row->null[XRW_COLUMN_WHOLE_advance] = false;
-    row->null[XRW_COLUMN_WHOLE_unknown] = false;
+    xrw_row_clear(row);
     ret = read_row(store, XRW_BTREE_EXIT, XRW_SQL_EXIT, id, XRW_EXIT_COLUMN_COUNT, row->value,
                    row->null, err);
     if (ret == 0)

@@ -4,6 +4,30 @@
 #include <endian.h>
 #include <string.h>
 
+/* What a column is if nothing is put into it: NULL, or 0. */
+#define NULL_WHOLE true
+#define NULL_BASED false
+#define NULL_RARE true
+#define NULL_AFTER true
+#define NULL_OF(kind, name) [XRW_COLUMN_##kind##_##name] = NULL_##kind,
+static const bool default_null[XRW_EXIT_COLUMN_COUNT] = {XRW_EXIT_COLUMN_TABLE(NULL_OF)};
+
+/* The values of those that are 0. */
+#define CLEAR_WHOLE(name)
+#define CLEAR_BASED(name) row->value[XRW_COLUMN_BASED_##name] = 0;
+#define CLEAR_RARE(name)
+#define CLEAR_AFTER(name)
+#define CLEAR_OF(kind, name) CLEAR_##kind(name)
+void xrw_row_clear(struct xrw_row *row)
+{
+    memcpy(row->null, default_null, sizeof default_null);
+    XRW_EXIT_COLUMN_TABLE(CLEAR_OF)
+    /* NULL is no default of these. */
+    row->null[XRW_COLUMN_WHOLE_advance] = row->null[XRW_COLUMN_WHOLE_unknown] = false;
+    row->value[XRW_COLUMN_WHOLE_advance] = row->value[XRW_COLUMN_WHOLE_unknown] = 0;
+    row->used = 0;
+}
+
 /* Serial types: 1 to 6 are integers of 1, 2, 3, 4, 6 and 8 bytes; 8 and 9 are the constants 0 and
  * 1; 0 is NULL.  By the number of bits of a value without its sign. */
 static const uint8_t type_of_bits[65] = {1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3,

@@ -16,6 +16,9 @@ struct xrw_row {
     unsigned used; /* columns before this one are needed; the others have their default */
 };
 
+/* All columns of `exit` as they are where a row leaves them out: NULL, or 0. */
+void xrw_row_clear(struct xrw_row *row);
+
 /* Longest record of a row: header and values. */
 #define XRW_ROW_MAX_BYTES (2u + 9u * XRW_EXIT_COLUMN_COUNT + 8u)
 
