@@ -364,3 +364,33 @@ void sample_tour(const char *path)
     assert_done(xrw_store_end_run(store, &run, &err), err);
     assert_done(xrw_store_close(store, &err), err);
 }
+
+int sample_set_up(void **state)
+{
+    (void)state;
+    sample_make_folder();
+    return 0;
+}
+
+int sample_tear_down(void **state)
+{
+    (void)state;
+    sample_remove_folder();
+    return 0;
+}
+
+static void print_problem(void *ctx, const char *problem)
+{
+    (void)ctx;
+    print_error("%s\n", problem);
+}
+
+void sample_assert_checked(struct xrw_store *store)
+{
+    const struct xrw_check_options options = {.problem = print_problem};
+    struct xrw_check_result result;
+    struct xrw_error err = {""};
+
+    assert_done(xrw_store_check(store, &options, &result, &err), err);
+    assert_int_equal(result.problems, 0);
+}

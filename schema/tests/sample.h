@@ -40,6 +40,13 @@ void sample_make_folder(void);
 void sample_remove_folder(void);
 const char *sample_path(const char *name);
 
+/* These two for a group of tests. */
+int sample_set_up(void **state);
+int sample_tear_down(void **state);
+
+/* `xenrewind check` has nothing to say. */
+void sample_assert_checked(struct xrw_store *store);
+
 /* The beginning of run `id` at exit `first`. */
 struct xrw_run sample_run(uint64_t id, xrw_exit_id first, enum xrw_memory_policy memory);
 

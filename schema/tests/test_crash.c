@@ -18,20 +18,6 @@
 
 enum { BATCH = 20 };
 
-static int set_up(void **state)
-{
-    (void)state;
-    sample_make_folder();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    sample_remove_folder();
-    return 0;
-}
-
 /* How often to try: XRW_CRASHES says so for thorough runs. */
 static unsigned rounds(unsigned usual)
 {
@@ -93,23 +79,6 @@ static int record(const char *path, int pipe, xrw_exit_id last, unsigned batch)
     return closed == ret || ret != -ENOSPC ? ret : -EPROTO;
 }
 
-static void print_problem(void *ctx, const char *problem)
-{
-    (void)ctx;
-    print_error("%s\n", problem);
-}
-
-/* `xenrewind check` has nothing to say. */
-static void assert_checked(struct xrw_store *store)
-{
-    const struct xrw_check_options options = {.problem = print_problem};
-    struct xrw_check_result result;
-    struct xrw_error err = {""};
-
-    assert_done(xrw_store_check(store, &options, &result, &err), err);
-    assert_int_equal(result.problems, 0);
-}
-
 /* Whole batches, at least up to `committed`, all with their memory. */
 static xrw_exit_id assert_whole(const char *path, xrw_exit_id committed, unsigned batch)
 {
@@ -140,7 +109,7 @@ static xrw_exit_id assert_whole(const char *path, xrw_exit_id committed, unsigne
     }
     assert_int_equal(xrw_store_exit(store, run.last_exit + 1, &(struct xrw_exit){0}, &err),
                      -ENOENT);
-    assert_checked(store);
+    sample_assert_checked(store);
     assert_done(xrw_store_close(store, &err), err);
     return run.last_exit;
 }
@@ -309,5 +278,5 @@ int main(void)
         cmocka_unit_test(on_a_small_device_what_is_committed_stays),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, sample_set_up, sample_tear_down);
 }

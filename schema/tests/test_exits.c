@@ -7,20 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static int set_up(void **state)
-{
-    (void)state;
-    sample_make_folder();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    sample_remove_folder();
-    return 0;
-}
-
 static void assert_same_exit(const struct xrw_exit *a, const struct xrw_exit *b)
 {
     assert_int_equal(a->id, b->id);
@@ -276,5 +262,5 @@ int main(void)
         cmocka_unit_test(a_growing_recording_can_be_read),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, sample_set_up, sample_tear_down);
 }

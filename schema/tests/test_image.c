@@ -288,25 +288,11 @@ static void copied_rows_are_those_that_were_bound(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    sample_make_folder();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    sample_remove_folder();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copied_rows_are_those_that_were_bound),
     };
 
-    return cmocka_run_group_tests_name("store_image", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("store_image", tests, sample_set_up, sample_tear_down);
 }

@@ -22,20 +22,6 @@
 #define RING_HEADER 4096 /* bytes before the ring in its file */
 #define BOOT_OFFSET 16   /* of the id of the boot in that */
 
-static int set_up(void **state)
-{
-    (void)state;
-    sample_make_folder();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    sample_remove_folder();
-    return 0;
-}
-
 static const char *ring_of(const char *path)
 {
     static char ring[512];
@@ -97,17 +83,9 @@ static void record(const char *path, bool later, xrw_exit_id exits)
     assert_done(xrw_store_close(store, &err), err);
 }
 
-static void print_problem(void *ctx, const char *problem)
-{
-    (void)ctx;
-    print_error("%s\n", problem);
-}
-
 /* Open it and look at every exit; returns how many there are. */
 static xrw_exit_id look(const char *path)
 {
-    const struct xrw_check_options options = {.problem = print_problem};
-    struct xrw_check_result result;
     struct xrw_error err = {""};
     struct xrw_store *store;
     struct xrw_run run = {0};
@@ -129,8 +107,7 @@ static xrw_exit_id look(const char *path)
             if (exit.field_known[i])
                 assert_true(exit.field[i] == expected.field[i]);
     }
-    assert_done(xrw_store_check(store, &options, &result, &err), err);
-    assert_int_equal(result.problems, 0);
+    sample_assert_checked(store);
     assert_done(xrw_store_close(store, &err), err);
     return run.last_exit;
 }
@@ -538,5 +515,5 @@ int main(void)
         cmocka_unit_test(without_room_for_the_ring_rows_are_made_at_once),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, sample_set_up, sample_tear_down);
 }

@@ -8,20 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int set_up(void **state)
-{
-    (void)state;
-    sample_make_folder();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    sample_remove_folder();
-    return 0;
-}
-
 static struct xrw_store *begin(const char *name, enum xrw_memory_policy memory)
 {
     struct xrw_run run = sample_run(1, 1, memory);
@@ -367,5 +353,5 @@ int main(void)
         cmocka_unit_test(fpu_state_is_valid_until_the_next),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, sample_set_up, sample_tear_down);
 }

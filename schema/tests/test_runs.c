@@ -12,20 +12,6 @@
 #define RUNS 5u
 #define RUN_EXITS 4u
 
-static int set_up(void **state)
-{
-    (void)state;
-    sample_make_folder();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    sample_remove_folder();
-    return 0;
-}
-
 static void add_page(struct xrw_store *store, uint64_t run, xrw_gfn gfn, xrw_exit_id exit,
                      uint64_t content)
 {
@@ -324,5 +310,5 @@ int main(void)
         cmocka_unit_test(a_run_that_is_cut_off_has_no_path),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, sample_set_up, sample_tear_down);
 }
