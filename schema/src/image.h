@@ -4,6 +4,12 @@
  * transfer optimisation, for `INSERT INTO main.t SELECT * FROM src.t` where both tables are
  * declared alike and have no index.  SQLite does all writing of the recording itself; the page
  * sizes of the two may differ.
+ *
+ * Into a table that declares a key, it looks for each id before it adds the row, from the root
+ * down: a third of the work.  So the rows are copied by an alias, `t_by_order`, which has the same
+ * root page but declares no key: each row gets the id after the highest.  The alias stands in
+ * sqlite_schema only within the transaction in which it is made; after that this connection alone
+ * knows of it, until it reads the structure again.
  */
 #ifndef XRW_SCHEMA_IMAGE_H
 #define XRW_SCHEMA_IMAGE_H
@@ -17,9 +23,13 @@ struct xrw_image;
 
 #define XRW_IMAGE_PAGE_BYTES 16384u
 
-/* create_table: the declaration of the table, which is the only one in the image.  NULL: no memory,
- * or this SQLite cannot do it. */
-struct xrw_image *xrw_image_create(const char *create_table);
+/* Make the aliases of these tables, in a transaction for writing; all at once, as those made before
+ * are gone.  false: this SQLite cannot do it. */
+bool xrw_image_prepare(struct sqlite3 *db, const char *const *tables, unsigned count);
+
+/* For rows of one of them; a database in memory is attached to db as `src`.  NULL: no memory, or
+ * this SQLite cannot do it. */
+struct xrw_image *xrw_image_create(struct sqlite3 *db, const char *table);
 void xrw_image_destroy(struct xrw_image *image);
 
 /* Rows in it. */
@@ -29,11 +39,11 @@ size_t xrw_image_rows(const struct xrw_image *image);
  * image is full. */
 uint8_t *xrw_image_reserve(struct xrw_image *image, size_t bytes);
 
-/* The record was written, and is the row of that id, above all before. */
+/* The record was written, and is the row of that id: that after the last one of the table. */
 void xrw_image_add(struct xrw_image *image, uint64_t rowid, size_t bytes);
 
-/* Copy all rows into the table of that name of the database, as part of its transaction, and empty
- * the image.  Returns an SQLite result code. */
-int xrw_image_flush(struct xrw_image *image, struct sqlite3 *db, const char *table);
+/* Copy all rows into the table, as part of its transaction, and empty the image.  Returns an SQLite
+ * result code; SQLITE_MISUSE or SQLITE_CORRUPT: they did not follow the rows of the table. */
+int xrw_image_flush(struct xrw_image *image);
 
 #endif

@@ -100,21 +100,14 @@ static const struct {
 static int try_images(struct xrw_store *store, struct xrw_error *err)
 {
     struct xrw_store_drain *drain = &store->drain;
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(store->db, "SELECT sql FROM sqlite_schema WHERE name = ?", -1,
-                                &stmt, NULL);
-    int ret = xrw_drain_result(store, rc, "reading the structure", err);
+    const char *tables[XRW_BULKS];
+    int ret = xrw_drain_begin(store, err);
 
-    for (unsigned i = 0; !ret && i < XRW_BULKS; i++) {
-        xrw_db_bind_text(stmt, 1, bulks[i].table);
-        rc = sqlite3_step(stmt);
-        if (rc == SQLITE_ROW)
-            drain->image[i] = xrw_image_create((const char *)sqlite3_column_text(stmt, 0));
-        else
-            ret = xrw_drain_result(store, rc, "reading the structure", err);
-        sqlite3_reset(stmt);
-    }
-    sqlite3_finalize(stmt);
+    for (unsigned i = 0; i < XRW_BULKS; i++)
+        tables[i] = bulks[i].table;
+    if (!ret && xrw_image_prepare(store->db, tables, XRW_BULKS))
+        for (unsigned i = 0; i < XRW_BULKS; i++)
+            drain->image[i] = xrw_image_create(store->db, tables[i]);
     drain->image_tried = !ret;
     return ret;
 }
@@ -143,9 +136,7 @@ static int flush_image(struct xrw_store *store, enum xrw_bulk bulk, struct xrw_e
     if (!image || !xrw_image_rows(image))
         return 0;
     ret = xrw_drain_begin(store, err);
-    return ret ? ret
-               : xrw_drain_result(store, xrw_image_flush(image, store->db, bulks[bulk].table),
-                                  bulks[bulk].doing, err);
+    return ret ? ret : xrw_drain_result(store, xrw_image_flush(image), bulks[bulk].doing, err);
 }
 
 int xrw_drain_images(struct xrw_store *store, struct xrw_error *err)
