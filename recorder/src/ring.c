@@ -12,6 +12,7 @@
 #define HEADER_BYTES 64u
 
 /* Of a request.  Source: xen/include/public/vm_event.h, struct vm_event_st. */
+#define HEAD_BYTES 16u /* version, flags, reason, vCPU */
 #define FLAGS_OFFSET 4u
 #define FLAG_VCPU_PAUSED (UINT32_C(1) << 0)
 
@@ -92,14 +93,14 @@ const uint8_t *ring_request(const struct ring *ring, uint32_t number)
     return ring->requests[number % RING_SLOTS];
 }
 
-/* Version, reason and vCPU go back as they came; of the flags only the one that releases the vCPU:
- * the others ask for something. */
+/* The slot has the request still.  Version, reason and vCPU go back as they came; of the flags only
+ * the one that releases the vCPU: the others ask for something. */
 static void put_response(struct ring *ring, uint32_t number)
 {
     uint8_t *response = slot(ring, number);
     uint32_t flags;
 
-    memcpy(response, ring_request(ring, number), ring->layout->request_bytes);
+    memcpy(response, ring_request(ring, number), HEAD_BYTES);
     memcpy(&flags, response + FLAGS_OFFSET, sizeof flags);
     flags &= FLAG_VCPU_PAUSED;
     memcpy(response + FLAGS_OFFSET, &flags, sizeof flags);
