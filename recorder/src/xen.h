@@ -11,6 +11,9 @@
 #include "xen_compat.h"
 #include "xrw/recorder.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include <xencall.h>
 #include <xenctrl.h>
 #include <xenevtchn.h>
@@ -112,12 +115,33 @@ bool xen_target_is_going(struct xen_target *target);
 /* Remove the fork, or leave the domain as it was. */
 int xen_target_close(struct xen_target *target, struct xrw_error *err);
 
+/* ---- waiting for events (xen_wait.c) ---------------------------------- */
+
+struct xen_wait {
+    xenevtchn_handle *evtchn; /* the caller's */
+    unsigned steady;          /* events since the last time-out */
+    bool tried, ticks;        /* to start the thread; it is there */
+    int to, from;             /* ports of a channel to ourselves; 0, negative: none */
+    _Atomic uint64_t reads;   /* begun and ended */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t end;
+    bool ended; /* under the lock */
+};
+
+void xen_wait_open(struct xen_wait *wait, xenevtchn_handle *evtchn);
+/* 1: an event came; 0: none within that time, or a signal did; a negative errno.  After a row of
+ * events a time-out may take two tenths of a second more. */
+int xen_wait_event(struct xen_wait *wait, unsigned timeout_ms);
+void xen_wait_close(struct xen_wait *wait);
+
 /* ---- events (xen_monitor.c) ------------------------------------------- */
 
 struct xen_monitor {
     struct ring ring;
     void *page;
     xenevtchn_handle *evtchn;
+    struct xen_wait wait;
     int port; /* negative: not bound */
     uint32_t domain;
     bool enabled; /* the VM-exit event is */

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -39,6 +38,7 @@ static int bind(struct xen_monitor *monitor, struct xen_calls *xen, uint32_t por
                 struct xrw_error *err)
 {
     monitor->evtchn = xenevtchn_open(xen->logger, 0);
+    xen_wait_open(&monitor->wait, monitor->evtchn);
     if (monitor->evtchn)
         monitor->port = xenevtchn_bind_interdomain(monitor->evtchn, monitor->domain, port);
     if (monitor->port >= 0)
@@ -82,30 +82,17 @@ int xen_monitor_open(struct xen_monitor *monitor, struct xen_calls *xen, uint32_
     return rc;
 }
 
-/* 1 when something was announced, 0 on time-out. */
-static int wait_for_event(struct xen_monitor *monitor, unsigned timeout_ms, struct xrw_error *err)
-{
-    struct pollfd fd = {.fd = xenevtchn_fd(monitor->evtchn), .events = POLLIN};
-    int n = poll(&fd, 1, (int)timeout_ms), port;
-
-    if (n < 0)
-        return errno == EINTR ? 0 : xrw_error_set(err, -errno, "poll: %s", strerror(errno));
-    if (n == 0)
-        return 0;
-    port = xenevtchn_pending(monitor->evtchn);
-    if (port < 0 || xenevtchn_unmask(monitor->evtchn, (evtchn_port_t)port))
-        return xrw_error_set(err, -errno, "event channel: %s", strerror(errno));
-    return 1;
-}
-
 int xen_monitor_take(struct xen_monitor *monitor, unsigned timeout_ms, struct xrw_error *err)
 {
     int rc = ring_take(&monitor->ring, err);
 
     /* What was announced may have been taken before. */
-    while (!rc && (rc = wait_for_event(monitor, timeout_ms, err)) > 0)
+    while (!rc && (rc = xen_wait_event(&monitor->wait, timeout_ms)) > 0)
         rc = ring_take(&monitor->ring, err);
-    return rc;
+    return rc < 0 && rc != -EUCLEAN
+               ? xrw_error_set(err, rc, "cannot wait for events of domain %" PRIu32 ": %s",
+                               monitor->domain, strerror(-rc))
+               : rc;
 }
 
 int xen_monitor_answer(struct xen_monitor *monitor, uint32_t n, struct xrw_error *err)
@@ -131,6 +118,7 @@ void xen_monitor_close(struct xen_monitor *monitor, struct xen_calls *xen)
         (void)munmap(monitor->page, XRW_PAGE_BYTES);
         (void)xc_monitor_disable(xen->xch, monitor->domain);
     }
+    xen_wait_close(&monitor->wait);
     if (monitor->port >= 0)
         (void)xenevtchn_unbind(monitor->evtchn, (evtchn_port_t)monitor->port);
     if (monitor->evtchn)

@@ -51,6 +51,7 @@ struct fake_xen {
     unsigned pauses, mode;
     bool enabled, is_fork, destroyed;
     uint64_t made, made_in_run, answered, notifications, contexts, resets;
+    _Atomic uint64_t own_notifications; /* of the recorder by itself */
     uint32_t req_prod, rsp_cons;
     uint8_t *page;
     int event[2]; /* a pipe */
