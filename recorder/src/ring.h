@@ -28,9 +28,9 @@ struct ring {
     void *page; /* XRW_PAGE_BYTES, the caller's */
     const struct ring_layout *layouts;
     size_t layout_count;
-    const struct ring_layout *layout;                     /* NULL until the first request tells */
-    uint32_t consumed, answered;                          /* numbers of requests; they wrap */
-    uint8_t requests[RING_SLOTS][RING_REQUEST_MAX_BYTES]; /* copies, by number % RING_SLOTS */
+    const struct ring_layout *layout; /* NULL until the first request tells */
+    uint32_t consumed, answered;      /* numbers of requests; they wrap */
+    _Alignas(8) uint8_t requests[RING_SLOTS][RING_REQUEST_MAX_BYTES]; /* copies, by number % them */
 };
 
 /* Begin on an empty page that Xen has not used yet. */
@@ -45,7 +45,7 @@ uint32_t ring_unanswered(const struct ring *ring);
  */
 int ring_take(struct ring *ring, struct xrw_error *err);
 
-/* The copy of a request, one of the last RING_SLOTS that were taken. */
+/* The copy of a request, one of the last RING_SLOTS that were taken; aligned to 8 bytes. */
 const uint8_t *ring_request(const struct ring *ring, uint32_t number);
 
 /* Answer the oldest n requests that wait, or as many as there are.  Xen must be notified if that is

@@ -96,8 +96,11 @@ static bool was_emulated(const struct xrw_exit *exit)
 }
 
 /* The event does not have these: they were taken from the state after. */
-static void forget_descriptors(struct xrw_registers *regs)
+static void forget_descriptors(struct xrw_exit *exit)
 {
+    struct xrw_registers *regs = &exit->before;
+
+    exit->system_id = 0;
     for (int reg = 0; reg < XRW_REGISTER_COUNT; reg++)
         if (reg >= XRW_REG_ldtr || reg == XRW_REG_idtr_base || reg == XRW_REG_idtr_limit) {
             regs->known[reg] = false;
@@ -134,7 +137,7 @@ int sites_note(struct sites *sites, const struct source *source, struct xrw_stor
     size_t bytes = regs->known[XRW_REG_rip] ? fetch(source, regs, mode, code) : 0;
 
     if (was_emulated(exit) && may_load_descriptors(code, bytes, mode))
-        forget_descriptors(&exit->before);
+        forget_descriptors(exit);
     xrw_store_set_next_insn(store, 0);
     if (!bytes)
         return 0;

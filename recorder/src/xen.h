@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "ring.h"
 #include "source.h"
+#include "vmexit_abi.h"
 #include "xen_compat.h"
 #include "xrw/recorder.h"
 
@@ -159,12 +160,21 @@ void xen_monitor_close(struct xen_monitor *monitor, struct xen_calls *xen);
 
 /* ---- decoding (xen_event.c, xen_context.c) ---------------------------- */
 
+/* What the last event had: system registers are mostly as they were.  Begins as zeros. */
+struct xen_decoder {
+    uint64_t system_id; /* of these system registers; 0: there was no event yet */
+    struct xrw_event_regs last;
+    struct xrw_registers registers; /* of that event; the hot ones are of any */
+};
+
 /*
  * Fill exit from a request of either layout, by its version; *held tells whether the vCPU stands
- * still with the exit handled.  1; 0 if it is an event of another kind; -EUCLEAN.
+ * still with the exit handled.  1; 0 if it is an event of another kind; -EUCLEAN.  request: aligned
+ * to 8 bytes.  exit: zeros, or filled by this decoder before; hot registers may have been changed
+ * since, system registers as xrw/exit.h says of system_id.
  */
-int xen_event_decode(const uint8_t *request, size_t bytes, struct xrw_exit *exit, bool *held,
-                     struct xrw_error *err);
+int xen_event_decode(struct xen_decoder *decoder, const uint8_t *request, size_t bytes,
+                     struct xrw_exit *exit, bool *held, struct xrw_error *err);
 
 /* Read the vCPU's registers into the exit's `after', and into its `before' those that the event
  * lacks and that handling this exit cannot have changed. */

@@ -199,6 +199,7 @@ int xen_context_read(struct xen_calls *xen, uint32_t domain, struct source_exit 
     if (rc)
         return rc;
     exit->has_after = true;
+    exit->system_id = 0;
     for (int reg = 0; reg < XRW_REGISTER_COUNT; reg++)
         if (!exit->before.known[reg] && !may_have_changed(exit, reg))
             xrw_registers_set(&exit->before, reg, exit->after.value[reg]);
@@ -211,6 +212,7 @@ int xen_context_read_before(struct xen_calls *xen, uint32_t domain, struct sourc
     struct xrw_registers regs = {{0}, {0}};
     int rc = read_cpu(xen, domain, out, &regs, err);
 
+    out->exit.system_id = 0;
     for (int reg = 0; reg < XRW_REGISTER_COUNT && !rc; reg++)
         if (!out->exit.before.known[reg])
             xrw_registers_set(&out->exit.before, reg, regs.value[reg]);

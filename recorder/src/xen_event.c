@@ -13,21 +13,28 @@
 #define INFO_VALID (UINT32_C(1) << 31)
 #define INFO_HAS_ERROR (UINT32_C(1) << 11)
 
+/* As xrw_exit_set() of what is as wide in the event. */
+static void set(struct xrw_exit *exit, enum xrw_exit_field field, uint64_t value)
+{
+    exit->field[field] = value;
+    exit->field_known[field] = true;
+}
+
 void xen_event_set_interruption(struct xrw_exit *exit, enum xrw_exit_field info_field,
                                 uint32_t info, enum xrw_exit_field error_field, uint32_t error)
 {
     if (!(info & INFO_VALID))
         return;
-    xrw_exit_set(exit, info_field, info);
+    set(exit, info_field, info);
     if (info & INFO_HAS_ERROR)
-        xrw_exit_set(exit, error_field, error);
+        set(exit, error_field, error);
 }
 
 void xen_event_set_entry(struct xrw_exit *exit, uint32_t info, uint32_t error)
 {
-    xrw_exit_set(exit, XRW_EXIT_entry_intr_info, info);
+    set(exit, XRW_EXIT_entry_intr_info, info);
     if (info & INFO_VALID && info & INFO_HAS_ERROR)
-        xrw_exit_set(exit, XRW_EXIT_entry_error, error);
+        set(exit, XRW_EXIT_entry_error, error);
 }
 
 static void set_reason(struct xrw_exit *exit, uint64_t reason, uint64_t qualification,
@@ -35,7 +42,7 @@ static void set_reason(struct xrw_exit *exit, uint64_t reason, uint64_t qualific
 {
     xrw_exit_set(exit, XRW_EXIT_reason, reason);
     if (fields & XRW_VMX_HAS_QUALIFICATION)
-        xrw_exit_set(exit, XRW_EXIT_qualification, qualification);
+        set(exit, XRW_EXIT_qualification, qualification);
 }
 
 static void set_vmx(struct xrw_exit *exit, const struct xrw_vmexit_vmx *vmx)
@@ -46,28 +53,28 @@ static void set_vmx(struct xrw_exit *exit, const struct xrw_vmexit_vmx *vmx)
 
     set_reason(exit, vmx->reason, vmx->qualification, fields);
     if (reason == XRW_VMX_EPT_VIOLATION || reason == XRW_VMX_EPT_MISCONFIG)
-        xrw_exit_set(exit, XRW_EXIT_gpa, vmx->guest_physical);
+        set(exit, XRW_EXIT_gpa, vmx->guest_physical);
     if (fields & XRW_VMX_HAS_LINEAR)
-        xrw_exit_set(exit, XRW_EXIT_gla, vmx->guest_linear);
+        set(exit, XRW_EXIT_gla, vmx->guest_linear);
     if (reason == XRW_VMX_EXCEPTION_NMI || reason == XRW_VMX_EXTERNAL_INTERRUPT)
         xen_event_set_interruption(exit, XRW_EXIT_intr_info, vmx->intr_info, XRW_EXIT_intr_error,
                                    vmx->intr_error);
     xen_event_set_interruption(exit, XRW_EXIT_idt_info, vmx->idt_vectoring_info, XRW_EXIT_idt_error,
                                vmx->idt_vectoring_error);
     if (fields & XRW_VMX_HAS_LENGTH)
-        xrw_exit_set(exit, XRW_EXIT_insn_len, vmx->instruction_length);
+        set(exit, XRW_EXIT_insn_len, vmx->instruction_length);
     if (fields & XRW_VMX_HAS_INFO)
-        xrw_exit_set(exit, XRW_EXIT_insn_info, vmx->instruction_info);
-    xrw_exit_set(exit, XRW_EXIT_interruptibility, vmx->interruptibility);
-    xrw_exit_set(exit, XRW_EXIT_tsc, vmx->tsc);
-    xrw_exit_set(exit, XRW_EXIT_entry_tsc, vmx->entry_tsc);
-    xrw_exit_set(exit, XRW_EXIT_entry_tsc_offset, vmx->entry_offset);
-    xrw_exit_set(exit, XRW_EXIT_entries, vmx->entries);
+        set(exit, XRW_EXIT_insn_info, vmx->instruction_info);
+    set(exit, XRW_EXIT_interruptibility, vmx->interruptibility);
+    set(exit, XRW_EXIT_tsc, vmx->tsc);
+    set(exit, XRW_EXIT_entry_tsc, vmx->entry_tsc);
+    set(exit, XRW_EXIT_entry_tsc_offset, vmx->entry_offset);
+    set(exit, XRW_EXIT_entries, vmx->entries);
     xen_event_set_entry(exit, vmx->entry_intr_info, vmx->entry_error);
 }
 
 /* The registers that are plain 64-bit words, and the event's member for each. */
-#define WORD_TABLE(X)                                                                              \
+#define HOT_TABLE(X)                                                                               \
     X(rax, rax)                                                                                    \
     X(rcx, rcx)                                                                                    \
     X(rdx, rdx)                                                                                    \
@@ -86,9 +93,10 @@ static void set_vmx(struct xrw_exit *exit, const struct xrw_vmexit_vmx *vmx)
     X(r15, r15)                                                                                    \
     X(rip, rip)                                                                                    \
     X(rflags, rflags)                                                                              \
-    X(cr0, cr0)                                                                                    \
     X(cr2, cr2)                                                                                    \
-    X(cr3, cr3)                                                                                    \
+    X(cr3, cr3)
+#define SYSTEM_TABLE(X)                                                                            \
+    X(cr0, cr0)                                                                                    \
     X(cr4, cr4)                                                                                    \
     X(efer, msr_efer)                                                                              \
     X(star, msr_star)                                                                              \
@@ -104,8 +112,11 @@ static void set_vmx(struct xrw_exit *exit, const struct xrw_vmexit_vmx *vmx)
 /* Those that the event does not have, or that VMX has wrong there. */
 #define MISSING_TABLE(X)                                                                           \
     X(dr0)                                                                                         \
-    X(dr1) X(dr2) X(dr3) X(dr6) X(dr7) X(cstar) X(sfmask) X(tsc_aux) X(idtr_base) X(idtr_limit)    \
-        X(ldtr) X(ldtr_base) X(ldtr_limit) X(ldtr_attr) X(tr) X(tr_base) X(tr_limit) X(tr_attr)
+    X(dr1)                                                                                         \
+    X(dr2)                                                                                         \
+    X(dr3)                                                                                         \
+    X(dr6) X(dr7) X(cstar) X(sfmask) X(tsc_aux) X(idtr_base) X(idtr_limit) X(ldtr) X(ldtr_base)    \
+        X(ldtr_limit) X(ldtr_attr) X(tr) X(tr_base) X(tr_limit) X(tr_attr)
 
 /* What the event has whatever else: all but limits of segments. */
 #define KNOWN(reg, member) [XRW_REG_##reg] = true,
@@ -113,7 +124,7 @@ static void set_vmx(struct xrw_exit *exit, const struct xrw_vmexit_vmx *vmx)
     [XRW_REG_##segment] = true, [XRW_REG_##segment##_attr] = true,                                 \
     [XRW_REG_##segment##_base] = true,
 static const bool event_known[XRW_REGISTER_COUNT] = {
-    WORD_TABLE(KNOWN)[XRW_REG_gdtr_limit] = true,
+    HOT_TABLE(KNOWN) SYSTEM_TABLE(KNOWN)[XRW_REG_gdtr_limit] = true,
     KNOWN_SEGMENT(cs) KNOWN_SEGMENT(ss) KNOWN_SEGMENT(ds) KNOWN_SEGMENT(es)[XRW_REG_fs] = true,
     [XRW_REG_fs_attr] = true, [XRW_REG_gs] = true, [XRW_REG_gs_attr] = true};
 
@@ -143,11 +154,11 @@ static void set_segment(struct xrw_registers *regs, enum xrw_register selector_r
  * more: the processor clears the others. Source: Intel SDM, "Saving Segment Registers and
  * Descriptor-Table Registers".
  */
-static void set_registers(struct xrw_registers *regs, const struct xrw_event_regs *event)
+static void set_system(struct xrw_registers *regs, const struct xrw_event_regs *event)
 {
     memcpy(regs->known, event_known, sizeof event_known);
 #define SET(reg, member) regs->value[XRW_REG_##reg] = event->member;
-    WORD_TABLE(SET)
+    SYSTEM_TABLE(SET)
     SET(gdtr_limit, gdtr_limit)
     SET(cs_base, cs_base)
     SET(ss_base, ss_base)
@@ -163,9 +174,37 @@ static void set_registers(struct xrw_registers *regs, const struct xrw_event_reg
     set_segment(regs, XRW_REG_gs, event->gs_sel, event->gs);
 }
 
+/* Whether all that set_system() looks at is as in the event before. */
+static bool same_system(const struct xrw_event_regs *a, const struct xrw_event_regs *b)
+{
+    const size_t from = offsetof(struct xrw_event_regs, cr4);
+
+    return a->cr0 == b->cr0 &&
+           !memcmp((const uint8_t *)a + from, (const uint8_t *)b + from, sizeof *a - from);
+}
+
+/* An exit that has these system registers still gets the others alone. */
+static void set_registers(struct xen_decoder *decoder, struct xrw_exit *exit,
+                          const struct xrw_event_regs *event)
+{
+    struct xrw_registers *regs = &exit->before;
+
+    if (!decoder->system_id || !same_system(&decoder->last, event)) {
+        set_system(&decoder->registers, event);
+        decoder->last = *event;
+        decoder->system_id++;
+    }
+    if (exit->system_id != decoder->system_id)
+        *regs = decoder->registers;
+    exit->system_id = decoder->system_id;
+    HOT_TABLE(SET)
+}
+
 #define ONE(...) +1
 #define SEGMENTS 6
-_Static_assert(0 WORD_TABLE(ONE) MISSING_TABLE(ONE) + 1 + 4 + 3 * SEGMENTS == XRW_REGISTER_COUNT,
+_Static_assert(0 HOT_TABLE(ONE) == XRW_HOT_COUNT &&
+                   0 HOT_TABLE(ONE) SYSTEM_TABLE(ONE) MISSING_TABLE(ONE) + 1 + 4 + 3 * SEGMENTS ==
+                       XRW_REGISTER_COUNT,
                "every register is set or cleared");
 
 struct request_head {
@@ -211,6 +250,7 @@ static bool decode_patched(const struct xrw_vmexit *event, const struct xrw_even
     xen_event_set_svm(exit, &event->arch.svm, regs->rip);
     xrw_registers_set(&exit->before, XRW_REG_dr6, regs->dr6);
     xrw_registers_set(&exit->before, XRW_REG_dr7, regs->dr7);
+    exit->system_id = 0;
     return event->arch.svm.held;
 }
 
@@ -222,13 +262,13 @@ static int check_vendor(const struct xrw_vmexit *event, struct xrw_error *err)
                          event->vendor);
 }
 
-int xen_event_decode(const uint8_t *request, size_t bytes, struct xrw_exit *exit, bool *held,
-                     struct xrw_error *err)
+int xen_event_decode(struct xen_decoder *decoder, const uint8_t *request, size_t bytes,
+                     struct xrw_exit *exit, bool *held, struct xrw_error *err)
 {
-    struct request_head head;
-    struct xrw_vmexit event;
-    struct xrw_event_regs regs;
+    const struct xrw_vmexit *event = (const void *)(request + XRW_REQUEST_UNION_OFFSET);
+    const struct xrw_event_regs *regs;
     const struct layout *layout;
+    struct request_head head;
     bool stock, holds = false;
 
     if (bytes < sizeof head)
@@ -244,19 +284,20 @@ int xen_event_decode(const uint8_t *request, size_t bytes, struct xrw_exit *exit
     if (head.reason != VM_EVENT_REASON_VMEXIT)
         return 0;
     stock = head.version == XRW_VM_EVENT_VERSION_STOCK;
-    memcpy(&event, request + XRW_REQUEST_UNION_OFFSET, sizeof event);
-    if (!stock && check_vendor(&event, err))
+    if (!stock && check_vendor(event, err))
         return -EUCLEAN;
-    /* All but the registers before, which are set each. */
-    memset(exit, 0, offsetof(struct xrw_exit, before));
-    memset(exit->after.known, 0, sizeof exit->after.known);
+    regs = (const void *)(request + layout->regs_offset);
+    set_registers(decoder, exit, regs);
+    exit->id = exit->run = 0;
     exit->vcpu = head.vcpu;
-    memcpy(&regs, request + layout->regs_offset, sizeof regs);
-    set_registers(&exit->before, &regs);
+    exit->has_after = false;
+    memset(exit->field, 0, sizeof exit->field);
+    memset(exit->field_known, 0, sizeof exit->field_known);
+    memset(exit->after.known, 0, sizeof exit->after.known);
     if (stock)
         decode_stock(request, exit);
     else
-        holds = decode_patched(&event, &regs, exit);
+        holds = decode_patched(event, regs, exit);
     *held = holds && head.flags & VM_EVENT_FLAG_VCPU_PAUSED;
     return 1;
 }

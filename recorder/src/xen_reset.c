@@ -71,12 +71,13 @@ static int look_for_window(struct xen_monitor *monitor, struct xrw_error *err)
 {
     int n = xen_monitor_take(monitor, SETTLE_POLL_MS, err), settled = 0;
     const struct ring *ring = &monitor->ring;
+    struct xen_decoder decoder = {0};
 
     for (uint32_t i = ring->answered; n > 0 && i != ring->consumed; i++) {
         struct xrw_exit exit = {0};
         bool held;
-        int rc =
-            xen_event_decode(ring_request(ring, i), ring->layout->request_bytes, &exit, &held, err);
+        int rc = xen_event_decode(&decoder, ring_request(ring, i), ring->layout->request_bytes,
+                                  &exit, &held, err);
 
         if (rc < 0)
             return rc;

@@ -198,7 +198,7 @@ int xen_source_event(struct xen_source *s, unsigned timeout_ms, struct source_ex
                 return rc;
             s->taken_ns = now_ns(s);
         }
-        rc = xen_event_decode(ring_request(ring, s->looked), ring->layout->request_bytes,
+        rc = xen_event_decode(&s->decoder, ring_request(ring, s->looked), ring->layout->request_bytes,
                               &out->exit, held, err);
         s->looked++;
         if (rc < 0)

@@ -14,6 +14,7 @@ struct xen_source {
     const struct xen_mode *mode; /* NULL: not chosen yet */
     bool has_details;            /* exits say more than stock Xen's */
     struct xen_monitor monitor;
+    struct xen_decoder decoder;
     uint32_t looked;   /* number of the request on the ring that is looked at next */
     uint64_t taken_ns; /* when the requests were taken from it */
     struct xen_memory domains;

@@ -20,7 +20,8 @@
 
 struct guest {
     uint64_t exits, wanted, taken_ns;
-    uint8_t request[XRW_REQUEST_SIZE_STOCK];
+    _Alignas(8) uint8_t request[XRW_REQUEST_SIZE_STOCK];
+    struct xen_decoder decoder;
     char path[64];
 };
 
@@ -114,7 +115,7 @@ static int next(void *ctx, unsigned timeout_ms, uint64_t hold_in, struct source_
     if (g->exits % RING_SLOTS == 1) /* as many come at a time */
         g->taken_ns = bench_now_ns();
     out->time_ns = g->taken_ns;
-    return xen_event_decode(g->request, sizeof g->request, &out->exit, &held, err) == 1
+    return xen_event_decode(&g->decoder, g->request, sizeof g->request, &out->exit, &held, err) == 1
                ? SOURCE_EXIT
                : -1;
 }

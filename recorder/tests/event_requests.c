@@ -66,11 +66,12 @@ struct request patched_svm(uint64_t exitcode, uint64_t exitinfo1, uint64_t exiti
 
 struct xrw_exit decode(const struct request *r)
 {
-    struct xrw_exit exit;
+    static struct xen_decoder decoder; /* no event depends on what came before */
+    struct xrw_exit exit = {0};
     struct xrw_error err = {""};
     bool held = false;
 
-    if (xen_event_decode(r->bytes, sizeof r->bytes, &exit, &held, &err) != 1)
+    if (xen_event_decode(&decoder, r->bytes, sizeof r->bytes, &exit, &held, &err) != 1)
         fail_msg("%s", err.text);
     assert_true(held);
     return exit;

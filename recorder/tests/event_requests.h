@@ -21,7 +21,7 @@
 #define RIP_OFFSET 152
 
 struct request {
-    uint8_t bytes[XRW_REQUEST_SIZE_PATCHED];
+    _Alignas(8) uint8_t bytes[XRW_REQUEST_SIZE_PATCHED];
 };
 
 void put(struct request *r, size_t offset, size_t bytes, uint64_t value);

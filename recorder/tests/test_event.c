@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+static struct xen_decoder decoder; /* no event depends on what came before */
+
 /* ---- which fields are known ------------------------------------------ */
 
 static const struct {
@@ -79,7 +81,7 @@ static void test_fields_are_known_where_they_are_defined(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof field_cases / sizeof *field_cases; i++) {
         struct request r = patched(field_cases[i].reason, field_cases[i].qualification);
-        struct xrw_exit exit;
+        struct xrw_exit exit = {0};
 
         SET_VMX(&r, intr_info, field_cases[i].intr_info);
         SET_VMX(&r, idt_vectoring_info, field_cases[i].idt_info);
@@ -95,7 +97,7 @@ static void test_fields_are_known_where_they_are_defined(void **state)
 static void test_every_field(void **state)
 {
     struct request r = patched(XRW_VMX_EPT_VIOLATION, 0x9999aaaabbbb0181);
-    struct xrw_exit exit;
+    struct xrw_exit exit = {0};
 
     (void)state;
     SET_VMX(&r, idt_vectoring_info, VALID | TYPE(4) | HAS_ERROR | 0x80);
@@ -215,7 +217,7 @@ static void test_registers_patched(void **state)
         XRW_REG_ldtr, XRW_REG_tr,  XRW_REG_idtr_base, XRW_REG_idtr_limit,
     };
     struct request r = patched(XRW_VMX_CPUID, 0);
-    struct xrw_exit exit;
+    struct xrw_exit exit = {0};
 
     (void)state;
     put_registers(&r, XRW_REQUEST_REGS_OFFSET_PATCHED);
@@ -228,6 +230,29 @@ static void test_registers_patched(void **state)
         assert_false(exit.before.known[lacking[i]]);
     for (int reg = 0; reg < XRW_REGISTER_COUNT; reg++)
         assert_false(exit.after.known[reg]);
+}
+
+/* With any one byte of the registers changed, as a decoder says that has not seen another event. */
+static void test_no_event_depends_on_the_one_before(void **state)
+{
+    const size_t end = XRW_REQUEST_SIZE_PATCHED;
+    struct request r = patched(XRW_VMX_CPUID, 0);
+    struct xrw_exit exit = {0};
+
+    (void)state;
+    put_registers(&r, XRW_REQUEST_REGS_OFFSET_PATCHED);
+    for (size_t at = XRW_REQUEST_REGS_OFFSET_PATCHED; at < end; at++) {
+        struct xen_decoder fresh = {0};
+        struct xrw_exit expected = {0};
+        bool held;
+
+        assert_int_equal(xen_event_decode(&decoder, r.bytes, end, &exit, &held, NULL), 1);
+        r.bytes[at] ^= 0x5a;
+        assert_int_equal(xen_event_decode(&decoder, r.bytes, end, &exit, &held, NULL), 1);
+        assert_int_equal(xen_event_decode(&fresh, r.bytes, end, &expected, &held, NULL), 1);
+        expected.system_id = exit.system_id;
+        assert_memory_equal(&exit, &expected, sizeof exit);
+    }
 }
 
 static void test_segments(void **state)
@@ -250,7 +275,7 @@ static void test_segments(void **state)
     for (size_t s = 0; s < 6; s++)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             struct request r = patched(XRW_VMX_CPUID, 0);
-            struct xrw_exit exit;
+            struct xrw_exit exit = {0};
             size_t reg = segments[s];
 
             put(&r, XRW_REQUEST_REGS_OFFSET_PATCHED + 296 + 4 * s, 4,
@@ -275,7 +300,8 @@ static void test_unknown_vendor(void **state)
         bool held = true;
 
         put(&r, VENDOR_OFFSET, 4, vendors[i]);
-        assert_int_equal(xen_event_decode(r.bytes, sizeof r.bytes, &exit, &held, &err), -EUCLEAN);
+        assert_int_equal(xen_event_decode(&decoder, r.bytes, sizeof r.bytes, &exit, &held, &err),
+                         -EUCLEAN);
         assert_non_null(strstr(err.text, "processor"));
         assert_int_equal(exit.vcpu, 77);
         assert_true(held);
@@ -287,7 +313,7 @@ static void test_unknown_vendor(void **state)
 static void test_stock(void **state)
 {
     struct request r = {{0}};
-    struct xrw_exit exit;
+    struct xrw_exit exit = {0};
     bool held = true;
 
     (void)state;
@@ -295,7 +321,8 @@ static void test_stock(void **state)
     put(&r, 24, 8, XRW_VMX_CR_ACCESS);
     put(&r, 32, 8, 0x1234);
     put_registers(&r, XRW_REQUEST_REGS_OFFSET_STOCK);
-    assert_int_equal(xen_event_decode(r.bytes, XRW_REQUEST_SIZE_STOCK, &exit, &held, NULL), 1);
+    assert_int_equal(
+        xen_event_decode(&decoder, r.bytes, XRW_REQUEST_SIZE_STOCK, &exit, &held, NULL), 1);
     assert_int_equal(exit.vcpu, 3);
     assert_false(held);
     assert_int_equal(known_fields(&exit), BIT(reason) | BIT(qualification));
@@ -314,12 +341,13 @@ static void test_held(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct request r = patched(XRW_VMX_CPUID, 0);
-        struct xrw_exit exit;
+        struct xrw_exit exit = {0};
         bool held = !cases[i].expected;
 
         put(&r, 4, 4, cases[i].flags);
         SET_VMX(&r, held, cases[i].held);
-        assert_int_equal(xen_event_decode(r.bytes, sizeof r.bytes, &exit, &held, NULL), 1);
+        assert_int_equal(xen_event_decode(&decoder, r.bytes, sizeof r.bytes, &exit, &held, NULL),
+                         1);
         assert_int_equal(held, cases[i].expected);
     }
 }
@@ -335,7 +363,8 @@ static void test_another_kind_of_event(void **state)
         if (reason == REASON_VMEXIT)
             continue;
         put(&r, 8, 4, reason);
-        assert_int_equal(xen_event_decode(r.bytes, sizeof r.bytes, &exit, &held, NULL), 0);
+        assert_int_equal(xen_event_decode(&decoder, r.bytes, sizeof r.bytes, &exit, &held, NULL),
+                         0);
         assert_int_equal(exit.vcpu, 77);
         assert_true(held);
     }
@@ -353,7 +382,8 @@ static void test_wrong_version(void **state)
         bool held = true;
 
         put(&r, 0, 4, versions[i]);
-        assert_int_equal(xen_event_decode(r.bytes, sizeof r.bytes, &exit, &held, &err), -EUCLEAN);
+        assert_int_equal(xen_event_decode(&decoder, r.bytes, sizeof r.bytes, &exit, &held, &err),
+                         -EUCLEAN);
         assert_non_null(strstr(err.text, "version"));
         assert_int_equal(exit.vcpu, 77);
         assert_true(held);
@@ -376,7 +406,8 @@ static void test_short(void **state)
             put(&r, 0, 4, version);
             memcpy(copy, r.bytes, bytes);
             exit.vcpu = 77;
-            if (xen_event_decode(copy, bytes, &exit, &held, NULL) != (bytes < whole ? -EUCLEAN : 1))
+            if (xen_event_decode(&decoder, copy, bytes, &exit, &held, NULL) !=
+                (bytes < whole ? -EUCLEAN : 1))
                 fail_msg("version %u, %zu bytes", version, bytes);
             assert_int_equal(exit.vcpu, bytes < whole ? 77 : 0);
         }
@@ -390,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_fields_are_known_where_they_are_defined),
         cmocka_unit_test(test_every_field),
         cmocka_unit_test(test_registers_patched),
+        cmocka_unit_test(test_no_event_depends_on_the_one_before),
         cmocka_unit_test(test_segments),
         cmocka_unit_test(test_unknown_vendor),
         cmocka_unit_test(test_stock),

@@ -56,6 +56,7 @@ struct xrw_store_writer {
     uint64_t base_run;
     uint64_t last_sysregs;               /* id of the system registers of the last exit; 0: none */
     struct xrw_registers last_registers; /* these */
+    uint64_t last_system_id, last_system_row; /* of the last exit that came with such a number */
     bool pending;    /* memory or context of the next exit is in, the exit is not */
     bool commit_due; /* a commit was asked for while pending */
     bool settled;    /* the writing thread rests: SQLite may be called from here */

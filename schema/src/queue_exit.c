@@ -73,6 +73,25 @@ static int queue_sysregs(struct xrw_store *store, const struct xrw_registers *re
     return 0;
 }
 
+/* Those before an exit, whose source may have said that they are the same. */
+static int queue_sysregs_before(struct xrw_store *store, const struct xrw_exit *exit, uint64_t *id,
+                                struct xrw_error *err)
+{
+    struct xrw_store_writer *writer = &store->writer;
+    int ret;
+
+    if (exit->system_id && exit->system_id == writer->last_system_id) {
+        *id = writer->last_system_row;
+        return 0;
+    }
+    ret = queue_sysregs(store, &exit->before, id, err);
+    if (ret)
+        return ret;
+    writer->last_system_id = exit->system_id;
+    writer->last_system_row = *id;
+    return 0;
+}
+
 /* ---- what exits have in common --------------------------------------- */
 
 static int push_site(struct xrw_store *store, uint64_t id, const struct xrw_site *site,
@@ -195,11 +214,17 @@ static bool is_recent(const struct xrw_store_writer *writer, enum xrw_set which,
     return id && id + XRW_RECENT_SETS > writer->set_rows[which];
 }
 
+/* What is in use of a set. */
+static size_t bytes_of(enum xrw_set which)
+{
+    return offsetof(struct xrw_register_set, value) + xrw_set_sizes[which] * sizeof(uint64_t);
+}
+
 /* The entry of a set that was seen lately and is as that; else its entry is free. */
 static struct xrw_id_map_entry *find_set(const struct xrw_store_writer *writer, enum xrw_set which,
                                          const struct xrw_register_set *set)
 {
-    XXH128_hash_t key = XXH3_128bits(set, sizeof *set);
+    XXH128_hash_t key = XXH3_128bits(set, bytes_of(which));
     struct xrw_id_map_entry *entry = &writer->recent->entry[which][key.low64 % XRW_RECENT_SETS];
 
     if (!is_recent(writer, which, entry->id) || !XXH128_isEqual(entry->key, key))
@@ -216,7 +241,7 @@ static size_t queue_set(struct xrw_store_writer *writer, enum xrw_set which,
     struct xrw_id_map_entry *entry;
 
     *id = lately->set_id[which];
-    if (is_recent(writer, which, *id) && !memcmp(&lately->set[which], set, sizeof *set))
+    if (is_recent(writer, which, *id) && !memcmp(&lately->set[which], set, bytes_of(which)))
         return 0;
     entry = find_set(writer, which, set);
     lately->set[which] = *set;
@@ -261,7 +286,7 @@ static int queue_exit(struct xrw_store *store, const struct xrw_exit *exit, stru
     struct xrw_site site;
     uint64_t before, after = 0;
     size_t bytes;
-    int ret = queue_sysregs(store, &exit->before, &before, err);
+    int ret = queue_sysregs_before(store, exit, &before, err);
 
     if (!ret && exit->has_after)
         ret = queue_sysregs(store, &exit->after, &after, err);

@@ -45,6 +45,10 @@ static void take_known_sets(const struct xrw_registers *regs,
     XRW_WORK_TABLE(COPY_WORK)
     kept->known = (UINT64_C(1) << XRW_KEPT_COUNT) - 1;
     work->known = (UINT64_C(1) << XRW_WORK_COUNT) - 1;
+    /* The smaller one is stored as large as the other. */
+    _Static_assert(XRW_KEPT_COUNT == XRW_SET_MAX, "it is `kept' that fills its set");
+    for (unsigned i = XRW_WORK_COUNT; i < XRW_SET_MAX; i++)
+        work->value[i] = 0;
 }
 
 static void take_set(const struct xrw_registers *regs, enum xrw_set which,
@@ -60,11 +64,11 @@ static void take_set(const struct xrw_registers *regs, enum xrw_set which,
 
 static void take_sets(const struct xrw_registers *regs, struct xrw_register_set sets[XRW_SETS])
 {
-    memset(sets, 0, XRW_SETS * sizeof *sets);
     if (all_known(regs)) {
         take_known_sets(regs, sets);
         return;
     }
+    memset(sets, 0, XRW_SETS * sizeof *sets);
     take_set(regs, XRW_SET_KEPT, &sets[XRW_SET_KEPT]);
     take_set(regs, XRW_SET_WORK, &sets[XRW_SET_WORK]);
 }

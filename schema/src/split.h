@@ -19,8 +19,8 @@ struct xrw_site {
 
 /* A row of `kept` or `work`; bit n of known: column n. */
 struct xrw_register_set {
-    uint64_t value[XRW_SET_MAX];
     uint64_t known;
+    uint64_t value[XRW_SET_MAX];
 };
 
 /* Names and number of the registers of each set. */

@@ -120,6 +120,36 @@ static void known_and_unknown_are_told_apart_after_the_exit(void **state)
     assert_done(xrw_store_close(store, &err), err);
 }
 
+/* A source may number the system registers; whether it does, and where it begins anew to compare
+ * them, makes no difference. */
+static void numbered_system_registers_come_back(void **state)
+{
+    static const struct {
+        uint64_t number, cr4;
+    } cases[] = {{7, 1}, {7, 1}, {8, 2}, {0, 2}, {8, 2}, {7, 1}, {0, 3}, {9, 1}, {9, 1}, {0, 2}};
+    const unsigned count = sizeof cases / sizeof *cases;
+    struct xrw_run run = sample_run(1, 1, XRW_MEMORY_NONE);
+    struct xrw_error err = {""};
+    struct xrw_exit exit[sizeof cases / sizeof *cases] = {{0}}, read;
+    struct xrw_store *store;
+
+    (void)state;
+    assert_done(xrw_store_create(&store, sample_path("numbers.db"), &err), err);
+    assert_done(xrw_store_begin_run(store, &run, &err), err);
+    for (unsigned i = 0; i < count; i++) {
+        exit[i] = (struct xrw_exit){
+            .id = i + 1, .run = 1, .has_after = true, .system_id = cases[i].number};
+        xrw_registers_set(&exit[i].before, XRW_REG_cr4, cases[i].cr4);
+        xrw_registers_set(&exit[i].after, XRW_REG_cr4, i % 4);
+        assert_done(xrw_store_add_exit(store, &exit[i], &err), err);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        assert_done(xrw_store_exit(store, i + 1, &read, &err), err);
+        assert_same_exit(&exit[i], &read);
+    }
+    assert_done(xrw_store_close(store, &err), err);
+}
+
 static void exits_must_follow_one_another(void **state)
 {
     struct xrw_run run = sample_run(1, 1, XRW_MEMORY_NONE);
@@ -256,6 +286,7 @@ int main(void)
         cmocka_unit_test(random_exits_come_back),
         cmocka_unit_test(the_views_agree_with_the_library),
         cmocka_unit_test(known_and_unknown_are_told_apart_after_the_exit),
+        cmocka_unit_test(numbered_system_registers_come_back),
         cmocka_unit_test(exits_must_follow_one_another),
         cmocka_unit_test(runs_come_back),
         cmocka_unit_test(meta_and_instructions_come_back),

@@ -64,6 +64,9 @@ struct xrw_exit {
     uint64_t run;   /* run it belongs to: 1, 2, 3 ... */
     uint32_t vcpu;  /* 0, 1, 2 ... */
     bool has_after; /* the resume state is known */
+    /* 0, or a number that its source gives to the system registers before: exits with the same
+     * number have the same ones, known and not.  Who changes one of them sets this to 0. */
+    uint64_t system_id;
     uint64_t field[XRW_EXIT_FIELD_COUNT];
     bool field_known[XRW_EXIT_FIELD_COUNT];
     struct xrw_registers before; /* at the exit, before the hypervisor handled it */
