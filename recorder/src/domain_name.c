@@ -4,10 +4,14 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define PATIENCE_SECONDS 5
 
 /* Source: xen/tools/libs/store/include/xenstore.h */
 struct xenstore {
@@ -73,13 +77,18 @@ static bool is_called(const struct xenstore *store, const char *id, const char *
     return same;
 }
 
-/* How many domains are called so, and the last of them. */
-static unsigned look(const struct xenstore *store, const char *name, uint32_t *domain)
+/* How many domains are called so, and the last of them; or a negative errno. */
+static int look(const struct xenstore *store, const char *name, uint32_t *domain,
+                struct xrw_error *err)
 {
-    unsigned count = 0, matches = 0;
+    unsigned count = 0;
     char **ids = store->directory(store->handle, 0, "/local/domain", &count);
+    int matches = 0;
 
-    for (unsigned i = 0; ids && i < count; i++)
+    if (!ids)
+        return xrw_error_set(err, errno ? -errno : -EIO, "xenstore does not list domains: %s",
+                             strerror(errno));
+    for (unsigned i = 0; i < count; i++)
         if (is_called(store, ids[i], name)) {
             *domain = (uint32_t)strtoul(ids[i], NULL, 10);
             matches++;
@@ -88,25 +97,113 @@ static unsigned look(const struct xenstore *store, const char *name, uint32_t *d
     return matches;
 }
 
+/* ---- in time --------------------------------------------------------- */
+
+/* Where a kernel offers xenstore and no xenstored runs, asking never ends: it is done by a thread
+ * that can be left alone. */
+struct search {
+    pthread_mutex_t lock;
+    pthread_cond_t change;
+    bool ended, left; /* what whoever comes second finds set: that one frees it */
+    int result;       /* of look() */
+    uint32_t domain;
+    struct xrw_error err;
+    char name[];
+};
+
+static void free_search(struct search *search)
+{
+    (void)pthread_cond_destroy(&search->change);
+    (void)pthread_mutex_destroy(&search->lock);
+    free(search);
+}
+
+static void *run_search(void *arg)
+{
+    struct search *search = arg;
+    struct xenstore store;
+    int result = open_store(&store, &search->err);
+    bool left;
+
+    if (!result)
+        result = look(&store, search->name, &search->domain, &search->err);
+    close_store(&store);
+    (void)pthread_mutex_lock(&search->lock);
+    search->result = result;
+    search->ended = true;
+    left = search->left;
+    (void)pthread_cond_signal(&search->change);
+    (void)pthread_mutex_unlock(&search->lock);
+    if (left)
+        free_search(search);
+    return NULL;
+}
+
+/* False: it has not ended in time. */
+static bool await(struct search *search)
+{
+    struct timespec until;
+    bool ended;
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_SECONDS;
+    (void)pthread_mutex_lock(&search->lock);
+    while (!search->ended &&
+           pthread_cond_timedwait(&search->change, &search->lock, &until) != ETIMEDOUT)
+        continue;
+    ended = search->ended;
+    search->left = !ended;
+    (void)pthread_mutex_unlock(&search->lock);
+    return ended;
+}
+
+static struct search *start_search(const char *name, struct xrw_error *err)
+{
+    struct search *search = calloc(1, sizeof *search + strlen(name) + 1);
+    pthread_t thread;
+    int error;
+
+    if (!search) {
+        (void)xrw_error_set(err, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    (void)strcpy(search->name, name);
+    (void)pthread_mutex_init(&search->lock, NULL);
+    (void)pthread_cond_init(&search->change, NULL);
+    error = pthread_create(&thread, NULL, run_search, search);
+    if (error) {
+        free_search(search);
+        (void)xrw_error_set(err, -error, "no thread to ask xenstore with: %s", strerror(error));
+        return NULL;
+    }
+    (void)pthread_detach(thread);
+    return search;
+}
+
 int xrw_domain_by_name(const char *name, uint32_t *domain, struct xrw_error *err)
 {
-    struct xenstore store;
-    uint32_t found = 0;
-    unsigned matches;
-    int rc = open_store(&store, err);
+    struct search *search = start_search(name, err);
+    int result;
 
-    if (rc) {
-        close_store(&store);
-        return rc;
-    }
-    matches = look(&store, name, &found);
-    close_store(&store);
-    if (matches > 1)
-        return xrw_error_set(err, -EEXIST, "%u domains are called %s\ngive the number of one",
-                             matches, name);
-    if (!matches)
-        return xrw_error_set(err, -ENOENT,
-                             "no domain is called %s\n`xl list` shows the domains there are", name);
-    *domain = found;
-    return 0;
+    if (!search)
+        return -ENOMEM;
+    if (!await(search))
+        return xrw_error_set(err, -ETIMEDOUT,
+                             "domains cannot be found by name: xenstore does not answer\n"
+                             "give the domain's number (`xl list`), or start xenstored");
+    result = search->result;
+    if (result < 0)
+        result = xrw_error_set(err, result, "%s", search->err.text);
+    else if (result > 1)
+        result = xrw_error_set(err, -EEXIST, "%d domains are called %s\ngive the number of one",
+                               result, name);
+    else if (!result)
+        result = xrw_error_set(
+            err, -ENOENT, "no domain is called %s\n`xl list` shows the domains there are", name);
+    else
+        result = 0;
+    if (!result)
+        *domain = search->domain;
+    free_search(search);
+    return result;
 }

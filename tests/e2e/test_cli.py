@@ -222,6 +222,7 @@ class Domains(Cli):
         self.assert_fails(self.record("vict", **fake), "no domain is called vict")
         self.assert_fails(self.record("twin", **fake), "2 domains are called twin")
         self.assert_fails(self.record("victim", FAKE_XENSTORE_DEAD="1", **fake), "xenstore does not answer")
+        self.assert_fails(self.record("victim", FAKE_XENSTORE_SILENT="1", **fake), "xenstore does not answer")
         self.assertFalse(os.path.exists(path("named.db")))
 
 

@@ -14,7 +14,8 @@ extern "C" {
 /*
  * The domain of that name, as xenstore has it.  libxenstore is looked for now, since nothing else
  * needs it.  Returns 0 with *domain; -ENOENT if none is called so; -EEXIST if several are; -ENOSYS
- * if there is no libxenstore; else that xenstore cannot be asked.
+ * if there is no libxenstore; -ETIMEDOUT if xenstore does not answer for some seconds; else that it
+ * cannot be asked.
  */
 int xrw_domain_by_name(const char *name, uint32_t *domain, struct xrw_error *err);
 
