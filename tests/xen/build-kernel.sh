@@ -12,7 +12,7 @@ unpack()
     mkdir "$2"
     dpkg-deb --fsys-tarfile "$1"/linux-source-6.1_*.deb | tar -xO ./usr/src/linux-source-6.1.tar.xz |
         tar -xJ -C "$2" --strip-components=1 \
-            --exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/net/*.[ch]' \
+            --exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/net/*/*.[ch]' \
             --exclude='*/drivers/media/*.[ch]' --exclude='*/sound/*.[ch]' \
             --exclude='*/arch/[!x]*/*.[chS]' --exclude='*.rst' --exclude='*/tools/testing/*'
 }

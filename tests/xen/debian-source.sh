@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# debian-source.sh linux | xen [RELEASE] | stock-xen [RELEASE] | libxen [RELEASE]
+# debian-source.sh linux | xen [RELEASE] | stock-xen [RELEASE] | libxen [RELEASE] | xen-tools
 # Download from Debian, through apt and without touching the machine's apt state: the source of Linux or of
-# Xen, Debian's own hypervisor (stock-xen), or the headers and static libraries that Xen's tools of that
-# release are built with (libxen, a prefix for CMake's XENREWIND_XEN_PREFIX).  The apt sources are the
+# Xen, Debian's own hypervisor (stock-xen), the headers and static libraries that Xen's tools of that
+# release are built with (libxen, a prefix for CMake's XENREWIND_XEN_PREFIX), or xl and xenstored with their
+# libraries (xen-tools).  The apt sources are the
 # machine's own mirror lines, for the Debian that has that release of Xen.  Prints the folder of the cache
 # that holds the files and `version`.  What has been downloaded is used until that folder is removed.
 set -eu
@@ -142,6 +143,19 @@ fetch_libxen()
     done
     sed -i -e "s|^prefix=.*|prefix=$ARTEFACT|" -e "s|=/usr/|=\${prefix}/|" \
         -e "s|^Requires.private:|Requires:|" lib/*/pkgconfig/xen*.pc
+}
+
+# What Debian's toolstack needs that is not on every machine, as they are found in a root of their own.
+fetch_xen_tools()
+{
+    logged ../log apt-get download "xen-utils-$release" libxenmisc"$release" libxenstore4 \
+        libxengnttab1 libxenhypfs1 libxendevicemodel1 libxenevtchn1 libxencall1 libxenforeignmemory1 \
+        libxentoolcore1 libxentoollog1 libyajl2
+    dpkg-deb -f xen-utils-"$release"_*.deb Version >version
+    for deb in ./*.deb; do
+        dpkg-deb -x "$deb" root
+    done
+    rm ./*.deb
 }
 
 fetch()

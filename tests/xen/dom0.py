@@ -100,9 +100,10 @@ def artefact(script, *arguments):
     return Path(result.stdout.strip())
 
 
-def shared_libraries(program):
-    """(path in dom0, path here) of what the dynamic linker loads for `program`."""
-    result = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
+def shared_libraries(program, **environment):
+    """Paths of what the dynamic linker loads for `program`."""
+    command = ["ldd", program]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
     for line in result.stdout.splitlines():
         if "not found" in line:
             raise Failure(f"{program}: {line.strip()}")
@@ -111,7 +112,22 @@ def shared_libraries(program):
             yield match[1]
 
 
-def initramfs(build, kernel, script, files):
+TOOLS = ("xl", "xenstored", "xenconsoled", "xen-init-dom0")
+
+
+def tools(root):
+    """(target, file here) of Debian's toolstack and of its libraries: its own ones in a folder of their own."""
+    own = root / "usr/lib/x86_64-linux-gnu"
+    libraries = {Path("/lib/x86_64-linux-gnu/libgcc_s.so.1")} # opened where a thread is cancelled
+    for name in TOOLS:
+        program = root / f"usr/lib/xen-{XEN_RELEASE}/bin" / name
+        yield f"bin/{program.name}", program
+        libraries.update(map(Path, shared_libraries(program, LD_LIBRARY_PATH=str(own))))
+    for library in sorted(libraries):
+        yield f"usr/lib/tools/{library.name}" if library.parent == own else str(library).lstrip("/"), library
+
+
+def initramfs(build, kernel, script, files, tools_root):
     cpio = image.Cpio()
     cpio.console()
     for name in ("proc", "sys", "out", "tmp", "in", "bin", "etc"):
@@ -128,6 +144,9 @@ def initramfs(build, kernel, script, files):
         libraries.update(shared_libraries(source))
     for library in sorted(libraries):
         cpio.file(library.lstrip("/"), Path(library).read_bytes())
+    for target, path in tools(tools_root) if tools_root else ():
+        if str(path) not in libraries:
+            cpio.file(target, path.read_bytes())
     cpio.file("etc/script", script.name.encode())
     for path in dict.fromkeys([script, *files]):
         cpio.file(f"in/{path.name}", path.read_bytes(), path.stat().st_mode & 0o777)
@@ -186,13 +205,14 @@ def run(args, folder):
     else:
         xen = artefact("build-xen.sh", args.xen_release)
     kernel = artefact("build-kernel.sh")
+    tools_root = artefact("debian-source.sh", "xen-tools") / "root" if args.tools else None
     say("booting Xen in Bochs")
     started = time.time()
     image.write_image(
         folder,
         xen / "xen.gz",
         kernel / "vmlinux-boot",
-        initramfs(args.build, kernel, args.script, args.files),
+        initramfs(args.build, kernel, args.script, args.files, tools_root),
         XEN_COMMAND.format(dom0=DOM0_MEMORY) + f" {args.xen_args}",
         KERNEL_COMMAND,
     )
@@ -257,6 +277,7 @@ def parse():
         help="release of Xen, with what was built for it: 4.14, 4.17 or 4.20 (%(default)s)",
     )
     parser.add_argument("--stock-xen", action="store_true", help="Debian's own Xen: no VM forks, no patches")
+    parser.add_argument("--tools", action="store_true", help="with Debian's xl, xenstored and xenconsoled")
     parser.add_argument("--xen-args", default="", metavar="TEXT", help="more of Xen's command line")
     args = parser.parse_args()
     if args.build and args.xen_release != XEN_RELEASE:
