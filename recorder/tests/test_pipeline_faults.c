@@ -130,12 +130,11 @@ static void test_each_call_fails_once(void **state)
         }
 }
 
-/* Long enough for a commit of all that came before, however fast the disk fills: after a commit
- * that was asked for the writing thread may rest for a second, and takes its time to the one after.
- */
+/* Long enough for a commit of all that came before, however fast the disk fills: between two there
+ * is a second at most. */
 static void dawdle(struct fake_source *fake, uint64_t exit)
 {
-    const struct timespec pause = {.tv_sec = 2, .tv_nsec = 500000000};
+    const struct timespec pause = {.tv_sec = 1, .tv_nsec = 500000000};
 
     (void)fake;
     if (exit == 20)

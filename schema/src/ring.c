@@ -256,16 +256,9 @@ static void sleep_a_while(struct xrw_ring *ring)
 /* Under the lock: the producer knows that we rest; nothing is done until it pushes or ends. */
 static void rest(struct xrw_ring *ring)
 {
-    atomic_store(&ring->consumer_waits, true);
-    while (ring->resting && is_empty(ring) && !ring->settle && !ring->ended) {
-        struct timespec until;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += 1;
-        (void)pthread_cond_timedwait(&ring->records, &ring->lock, &until);
-    }
+    while (ring->resting && is_empty(ring) && !ring->settle && !ring->ended)
+        sleep_a_while(ring);
     ring->resting = false;
-    atomic_store(&ring->consumer_waits, false);
 }
 
 int xrw_ring_wait(struct xrw_ring *ring)
