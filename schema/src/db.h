@@ -94,7 +94,7 @@ struct xrw_store_drain {
     bool half;          /* what came after the last exit belongs to the next one */
     struct xrw_batch *batch;
     struct xrw_image *image[XRW_BULKS]; /* NULL: rows are bound and stepped */
-    bool image_tried;
+    bool may_copy, image_tried;
     struct xrw_counts site_counts, space_counts;
     uint32_t *page_base; /* by page id: the page that it is a difference from; 0: whole */
     size_t page_capacity;
@@ -242,6 +242,10 @@ int xrw_db_insert(struct xrw_store *store, sqlite3_stmt *stmt, const char *doing
 
 /* As that for what is not a statement of ours: rc is SQLite's result code. */
 int xrw_drain_result(struct xrw_store *store, int rc, const char *doing, struct xrw_error *err);
+
+/* Within the transaction that makes the structure, when there is as little as possible of it: get
+ * ready to copy rows from images. */
+void xrw_drain_prepare_images(struct xrw_store *store);
 
 /* Turn the exits of the batch into rows. */
 int xrw_drain_batch(struct xrw_store *store, struct xrw_error *err);

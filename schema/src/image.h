@@ -24,7 +24,7 @@ struct xrw_image;
 #define XRW_IMAGE_PAGE_BYTES 16384u
 
 /* Make the aliases of these tables, in a transaction for writing; all at once, as those made before
- * are gone.  false: this SQLite cannot do it. */
+ * are gone.  The connection reads the structure anew.  false: this SQLite cannot do it. */
 bool xrw_image_prepare(struct sqlite3 *db, const char *const *tables, unsigned count);
 
 /* For rows of one of them; a database in memory is attached to db as `src`.  NULL: no memory, or

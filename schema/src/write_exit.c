@@ -96,20 +96,23 @@ static const struct {
     [XRW_BULK_WORK] = {"work", "adding registers", XRW_SQL_ADD_WORK, XRW_WORK_COUNT},
 };
 
-/* Where this SQLite can copy rows from an image in memory, do so. */
-static int try_images(struct xrw_store *store, struct xrw_error *err)
+void xrw_drain_prepare_images(struct xrw_store *store)
 {
-    struct xrw_store_drain *drain = &store->drain;
     const char *tables[XRW_BULKS];
-    int ret = xrw_drain_begin(store, err);
 
     for (unsigned i = 0; i < XRW_BULKS; i++)
         tables[i] = bulks[i].table;
-    if (!ret && xrw_image_prepare(store->db, tables, XRW_BULKS))
-        for (unsigned i = 0; i < XRW_BULKS; i++)
-            drain->image[i] = xrw_image_create(store->db, tables[i]);
-    drain->image_tried = !ret;
-    return ret;
+    store->drain.may_copy = xrw_image_prepare(store->db, tables, XRW_BULKS);
+}
+
+/* Where this SQLite can copy rows from an image in memory, do so. */
+static void try_images(struct xrw_store *store)
+{
+    struct xrw_store_drain *drain = &store->drain;
+
+    for (unsigned i = 0; drain->may_copy && i < XRW_BULKS; i++)
+        drain->image[i] = xrw_image_create(store->db, bulks[i].table);
+    drain->image_tried = true;
 }
 
 static int insert_row(struct xrw_store *store, enum xrw_bulk bulk, uint64_t id,
@@ -153,10 +156,10 @@ static int add_row(struct xrw_store *store, enum xrw_bulk bulk, uint64_t id,
 {
     struct xrw_image *image;
     uint8_t *record;
-    int ret = store->drain.image_tried ? 0 : try_images(store, err);
+    int ret;
 
-    if (ret)
-        return ret;
+    if (!store->drain.image_tried)
+        try_images(store);
     image = store->drain.image[bulk];
     if (!image)
         return insert_row(store, bulk, id, row, err);
