@@ -21,7 +21,8 @@ static void on_signal(int signal)
 
 static void catch_signals(void)
 {
-    /* Writes go on; waiting for an exit (poll) ends all the same. */
+    /* Writes go on; waiting for an exit ends all the same, where it does not poll, with its tick.
+     */
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
     (void)sigaction(SIGINT, &action, NULL);

@@ -245,7 +245,7 @@ int xrw_drain_result(struct xrw_store *store, int rc, const char *doing, struct 
 
 /* Within the transaction that makes the structure, when there is as little as possible of it: get
  * ready to copy rows from images. */
-void xrw_drain_prepare_images(struct xrw_store *store);
+int xrw_drain_prepare_images(struct xrw_store *store, struct xrw_error *err);
 
 /* Turn the exits of the batch into rows. */
 int xrw_drain_batch(struct xrw_store *store, struct xrw_error *err);

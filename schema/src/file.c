@@ -107,10 +107,10 @@ static int make_structure(struct xrw_store *store, struct xrw_error *err)
         ret = xrw_db_exec(store, ids, doing, err);
     if (!ret)
         ret = xrw_db_exec(store, xrw_sql_schema, doing, err);
-    if (!ret) {
-        xrw_drain_prepare_images(store);
+    if (!ret)
+        ret = xrw_drain_prepare_images(store, err);
+    if (!ret)
         ret = xrw_db_exec(store, xrw_sql_views, doing, err);
-    }
     if (!ret)
         ret = fill_reasons(store, err);
     if (!ret)

@@ -65,7 +65,7 @@ static int exec_for(sqlite3 *db, const char *format, const char *table)
 /* Declare the aliases, have this connection read that, and take it back. */
 static int declare_aliases(sqlite3 *db, const char *const *tables, unsigned count)
 {
-    int rc = sqlite3_exec(db, "PRAGMA writable_schema = ON", NULL, NULL, NULL);
+    int rc = sqlite3_exec(db, "PRAGMA writable_schema = ON", NULL, NULL, NULL), off;
 
     for (unsigned i = 0; rc == SQLITE_OK && i < count; i++)
         rc = exec_for(db,
@@ -84,21 +84,20 @@ static int declare_aliases(sqlite3 *db, const char *const *tables, unsigned coun
             "PRAGMA writable_schema = ON;"
             "DELETE FROM main.sqlite_schema WHERE name LIKE '%\\_by\\_order' ESCAPE '\\'",
             NULL, NULL, NULL);
-    (void)sqlite3_exec(db, "PRAGMA writable_schema = OFF", NULL, NULL, NULL);
-    return rc;
+    off = sqlite3_exec(db, "PRAGMA writable_schema = OFF", NULL, NULL, NULL);
+    return rc == SQLITE_OK ? off : rc;
 }
 
-/* On failure nothing of it stays: at worst the whole transaction goes with it. */
-bool xrw_image_prepare(sqlite3 *db, const char *const *tables, unsigned count)
+int xrw_image_prepare(sqlite3 *db, const char *const *tables, unsigned count, bool *made)
 {
-    bool made = sqlite3_exec(db, "SAVEPOINT aliases", NULL, NULL, NULL) == SQLITE_OK;
+    int rc = sqlite3_exec(db, "SAVEPOINT aliases", NULL, NULL, NULL);
 
-    if (!made)
-        return false;
-    made = declare_aliases(db, tables, count) == SQLITE_OK;
-    if (!made && sqlite3_exec(db, "ROLLBACK TO aliases", NULL, NULL, NULL) != SQLITE_OK)
-        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    return sqlite3_exec(db, "RELEASE aliases", NULL, NULL, NULL) == SQLITE_OK && made;
+    *made = rc == SQLITE_OK && declare_aliases(db, tables, count) == SQLITE_OK;
+    if (rc == SQLITE_OK && !*made)
+        rc = sqlite3_exec(db, "ROLLBACK TO aliases", NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(db, "RELEASE aliases", NULL, NULL, NULL);
+    return rc;
 }
 
 /* ---- image ----------------------------------------------------------- */
@@ -276,7 +275,7 @@ static int copy(struct xrw_image *image)
     int rc;
 
     if (image->last_id - image->first_id != image->rows - 1)
-        return SQLITE_MISUSE;
+        return XRW_IMAGE_OUT_OF_ORDER;
     end_leaf(image);
     make_root(image);
     put32(image->pages + 28, image->leaf);
@@ -287,7 +286,7 @@ static int copy(struct xrw_image *image)
         rc = copy_rows(image);
     if (rc == SQLITE_OK && ((uint64_t)sqlite3_last_insert_rowid(image->db) != image->last_id ||
                             (uint64_t)sqlite3_changes64(image->db) != image->rows))
-        return SQLITE_CORRUPT;
+        return XRW_IMAGE_OUT_OF_ORDER;
     return rc;
 }
 

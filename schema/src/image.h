@@ -24,8 +24,9 @@ struct xrw_image;
 #define XRW_IMAGE_PAGE_BYTES 16384u
 
 /* Make the aliases of these tables, in a transaction for writing; all at once, as those made before
- * are gone.  The connection reads the structure anew.  false: this SQLite cannot do it. */
-bool xrw_image_prepare(struct sqlite3 *db, const char *const *tables, unsigned count);
+ * are gone.  The connection reads the structure anew.  *made: false if this SQLite cannot do it.
+ * Returns an SQLite result code: if it is not SQLITE_OK, the transaction may not be committed. */
+int xrw_image_prepare(struct sqlite3 *db, const char *const *tables, unsigned count, bool *made);
 
 /* For rows of one of them; a database in memory is attached to db as `src`.  NULL: no memory, or
  * this SQLite cannot do it. */
@@ -43,7 +44,9 @@ uint8_t *xrw_image_reserve(struct xrw_image *image, size_t bytes);
 void xrw_image_add(struct xrw_image *image, uint64_t rowid, size_t bytes);
 
 /* Copy all rows into the table, as part of its transaction, and empty the image.  Returns an SQLite
- * result code; SQLITE_MISUSE or SQLITE_CORRUPT: they did not follow the rows of the table. */
+ * result code, or that they did not follow the rows of the table: nothing of it may be committed.
+ */
+#define XRW_IMAGE_OUT_OF_ORDER (-1)
 int xrw_image_flush(struct xrw_image *image);
 
 #endif

@@ -89,6 +89,7 @@ static bool check_space(const struct xrw_packed_space *packed, struct xrw_packed
 static bool check_set(const struct xrw_packed_set *packed, struct xrw_packed_known *known)
 {
     return packed->record.bytes == sizeof *packed && (unsigned)packed->which < XRW_SETS &&
+           packed->set.known <= BITS(xrw_set_sizes[packed->which]) &&
            is_next(packed->id, &known->sets[packed->which]);
 }
 

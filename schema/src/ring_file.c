@@ -15,7 +15,7 @@
 #define HEADER_BYTES ((size_t)4096)
 #define MAX_BYTES ((size_t)1 << 30)
 
-static const char magic[8] = "XRWRING1";
+static const char magic[8] = "XRWRING2";
 
 static char *path_of(const char *recording)
 {

@@ -96,13 +96,15 @@ static const struct {
     [XRW_BULK_WORK] = {"work", "adding registers", XRW_SQL_ADD_WORK, XRW_WORK_COUNT},
 };
 
-void xrw_drain_prepare_images(struct xrw_store *store)
+int xrw_drain_prepare_images(struct xrw_store *store, struct xrw_error *err)
 {
     const char *tables[XRW_BULKS];
 
     for (unsigned i = 0; i < XRW_BULKS; i++)
         tables[i] = bulks[i].table;
-    store->drain.may_copy = xrw_image_prepare(store->db, tables, XRW_BULKS);
+    return xrw_db_error(store,
+                        xrw_image_prepare(store->db, tables, XRW_BULKS, &store->drain.may_copy),
+                        "creating the recording", err);
 }
 
 /* Where this SQLite can copy rows from an image in memory, do so. */
@@ -134,12 +136,20 @@ static int insert_row(struct xrw_store *store, enum xrw_bulk bulk, uint64_t id,
 static int flush_image(struct xrw_store *store, enum xrw_bulk bulk, struct xrw_error *err)
 {
     struct xrw_image *image = store->drain.image[bulk];
-    int ret;
+    int rc, ret;
 
     if (!image || !xrw_image_rows(image))
         return 0;
     ret = xrw_drain_begin(store, err);
-    return ret ? ret : xrw_drain_result(store, xrw_image_flush(image), bulks[bulk].doing, err);
+    if (ret)
+        return ret;
+    rc = xrw_image_flush(image);
+    if (rc == XRW_IMAGE_OUT_OF_ORDER)
+        return xrw_error_set(err, -EUCLEAN,
+                             "%s: something else has added rows to it\n"
+                             "recording ends with what was committed before",
+                             store->path);
+    return xrw_drain_result(store, rc, bulks[bulk].doing, err);
 }
 
 int xrw_drain_images(struct xrw_store *store, struct xrw_error *err)

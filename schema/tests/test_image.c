@@ -77,6 +77,7 @@ static void prepare(struct pair *pair, unsigned table)
 static void open_pair(struct pair *pair, struct sample_random *random)
 {
     static const unsigned sizes[] = {512, 1024, 4096, 16384, 65536};
+    bool made;
     unsigned page_bytes = sizes[sample_below(random, sizeof sizes / sizeof *sizes)];
 
     pair->random = random;
@@ -86,7 +87,8 @@ static void open_pair(struct pair *pair, struct sample_random *random)
     exec(pair->copied, "ATTACH ':memory:' AS src");
     exec(pair->copied, "BEGIN");
     exec(pair->bound, "BEGIN");
-    assert_true(xrw_image_prepare(pair->copied, tables, TABLES));
+    assert_int_equal(xrw_image_prepare(pair->copied, tables, TABLES, &made), SQLITE_OK);
+    assert_true(made);
     for (unsigned i = 0; i < TABLES; i++)
         prepare(pair, i);
 }
@@ -300,10 +302,27 @@ static void copied_rows_are_those_that_were_bound(void **state)
     }
 }
 
+/* Ids that are not those of the rows must not be committed. */
+static void rows_of_someone_else_are_noticed(void **state)
+{
+    struct sample_random random = sample_seed();
+    struct pair pair;
+
+    (void)state;
+    open_pair(&pair, &random);
+    add_rows(&pair, 0, 10);
+    flush_all(&pair);
+    add_rows(&pair, 0, 10);
+    exec(pair.copied, "INSERT INTO exit(id, site, block, kept, work) VALUES (15, 1, 1, 1, 1)");
+    assert_int_equal(xrw_image_flush(pair.image[0]), XRW_IMAGE_OUT_OF_ORDER);
+    close_pair(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copied_rows_are_those_that_were_bound),
+        cmocka_unit_test(rows_of_someone_else_are_noticed),
     };
 
     return cmocka_run_group_tests_name("store_image", tests, sample_set_up, sample_tear_down);
