@@ -145,7 +145,7 @@ static bool await(struct search *search)
     struct timespec until;
     bool ended;
 
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += PATIENCE_SECONDS;
     (void)pthread_mutex_lock(&search->lock);
     while (!search->ended &&
@@ -157,9 +157,11 @@ static bool await(struct search *search)
     return ended;
 }
 
+/* NULL, with err: it cannot be done. */
 static struct search *start_search(const char *name, struct xrw_error *err)
 {
     struct search *search = calloc(1, sizeof *search + strlen(name) + 1);
+    pthread_condattr_t monotonic;
     pthread_t thread;
     int error;
 
@@ -169,7 +171,10 @@ static struct search *start_search(const char *name, struct xrw_error *err)
     }
     (void)strcpy(search->name, name);
     (void)pthread_mutex_init(&search->lock, NULL);
-    (void)pthread_cond_init(&search->change, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&search->change, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
     error = pthread_create(&thread, NULL, run_search, search);
     if (error) {
         free_search(search);
@@ -186,7 +191,7 @@ int xrw_domain_by_name(const char *name, uint32_t *domain, struct xrw_error *err
     int result;
 
     if (!search)
-        return -ENOMEM;
+        return -EAGAIN;
     if (!await(search))
         return xrw_error_set(err, -ETIMEDOUT,
                              "domains cannot be found by name: xenstore does not answer\n"

@@ -131,8 +131,8 @@ struct xen_wait {
 };
 
 void xen_wait_open(struct xen_wait *wait, xenevtchn_handle *evtchn);
-/* 1: an event came; 0: none within that time, or a signal did; a negative errno.  After a row of
- * events a time-out may take two tenths of a second more. */
+/* 1: an event came; 0: none within that time; a negative errno.  A signal ends it early, with 0, but
+ * after a row of events it and the time-out may take two tenths of a second more. */
 int xen_wait_event(struct xen_wait *wait, unsigned timeout_ms);
 void xen_wait_close(struct xen_wait *wait);
 
