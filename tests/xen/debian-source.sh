@@ -69,7 +69,7 @@ newest()
     for version in $versions; do
         say "downloading $what $version"
         # shellcheck disable=SC2046 # the words of a command
-        if $(echo "$@" | sed "s/@/$version/") >>../log 2>&1; then
+        if $(echo "$@" | sed "s/@/$version/g") >>../log 2>&1; then
             echo "$version" >version
             return 0
         fi
@@ -148,10 +148,10 @@ fetch_libxen()
 # What Debian's toolstack needs that is not on every machine, as they are found in a root of their own.
 fetch_xen_tools()
 {
-    logged ../log apt-get download "xen-utils-$release" libxenmisc"$release" libxenstore4 \
-        libxengnttab1 libxenhypfs1 libxendevicemodel1 libxenevtchn1 libxencall1 libxenforeignmemory1 \
-        libxentoolcore1 libxentoollog1 libyajl2
-    dpkg-deb -f xen-utils-"$release"_*.deb Version >version
+    versions=$(apt-cache madison "xen-utils-$release" | cut -d'|' -f2 | tr -d ' ' | grep "^$release" | sort -ruV)
+    newest "Debian's xl" "$versions" apt-get download "xen-utils-$release=@" "libxenmisc$release=@" libxenstore4=@ \
+        libxengnttab1=@ libxenhypfs1=@ libxendevicemodel1=@ libxenevtchn1=@ libxencall1=@ libxenforeignmemory1=@ \
+        libxentoolcore1=@ libxentoollog1=@ libyajl2 || fail "Debian's toolstack of Xen $release could not be downloaded"
     for deb in ./*.deb; do
         dpkg-deb -x "$deb" root
     done

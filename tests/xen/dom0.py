@@ -280,6 +280,8 @@ def parse():
     parser.add_argument("--tools", action="store_true", help="with Debian's xl, xenstored and xenconsoled")
     parser.add_argument("--xen-args", default="", metavar="TEXT", help="more of Xen's command line")
     args = parser.parse_args()
+    if args.tools and args.xen_release != XEN_RELEASE:
+        parser.error(f"--tools: there are those of Xen {XEN_RELEASE} alone")
     if args.build and args.xen_release != XEN_RELEASE:
         args.build = args.build.with_name(f"{args.build.name}-{args.xen_release}")
     return args
