@@ -22,6 +22,10 @@
 #define OFFSET_APPLICATION_ID 68u
 #define OFFSET_VERSION_VALID_FOR 92u
 
+/* Source: the same, section "The Rollback Journal". */
+#define JOURNAL_HEADER_BYTES 28u
+#define JOURNAL_OFFSET_PAGES 16u
+
 static uint32_t word(const uint8_t *header, unsigned offset)
 {
     return (uint32_t)header[offset] << 24 | (uint32_t)header[offset + 1] << 16 |
@@ -52,6 +56,29 @@ static uint64_t sibling_bytes(const char *path, const char *suffix)
         size = (uint64_t)st.st_size;
     free(name);
     return size;
+}
+
+/* Whether there is a journal that takes the file back to nothing: only its making needs one. */
+static bool was_being_made(const char *path)
+{
+    static const uint8_t magic[] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
+    uint8_t header[JOURNAL_HEADER_BYTES];
+    size_t bytes = strlen(path) + sizeof "-journal";
+    char *name = malloc(bytes);
+    ssize_t got;
+    int fd;
+
+    if (!name)
+        return false;
+    (void)snprintf(name, bytes, "%s-journal", path);
+    fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    free(name);
+    if (fd < 0)
+        return false;
+    got = read(fd, header, sizeof header);
+    close(fd);
+    return got == sizeof header && !memcmp(header, magic, sizeof magic) &&
+           !word(header, JOURNAL_OFFSET_PAGES);
 }
 
 static int check_header(const char *path, const uint8_t *header, uint64_t size, bool wal,
@@ -106,6 +133,12 @@ static int check_open_file(int fd, const char *path, struct xrw_file_state *file
         return xrw_error_set(err, -EINVAL, "%s: not a recording: the file is empty", path);
     if ((size_t)got < sizeof header)
         return xrw_error_set(err, -EINVAL, "%s: not a recording: only %zd bytes long", path, got);
+    if (was_being_made(path))
+        return xrw_error_set(err, -EINVAL,
+                             "%s: not a recording: it is empty, as its recorder was killed when it "
+                             "made it, or makes it now\n"
+                             "Look again, or remove it.",
+                             path);
     file->wal_mode = header[OFFSET_READ_VERSION] == 2;
     file->wal = sibling_bytes(path, "-wal") > 0;
     return check_header(path, header, (uint64_t)st.st_size, file->wal, err);

@@ -102,6 +102,25 @@ static void what_is_no_recording_is_refused(void **state)
     assert_refused(path, -EINVAL, "another program's");
 }
 
+/* Killed when it made the file: all of it, or a part, is there, and a journal that takes it back.
+ */
+static void a_file_that_was_not_finished_is_empty(void **state)
+{
+    /* Source: SQLite, "Database File Format", section "The Rollback Journal". */
+    static const uint8_t journal[512] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
+    const char *path = copy_of_tour("unfinished.db");
+    struct stat st;
+
+    (void)state;
+    write_file(sample_path("unfinished.db-journal"), journal, sizeof journal);
+    assert_refused(path, -EINVAL, "it is empty");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(truncate(path, st.st_size - 8192), 0);
+    assert_refused(path, -EINVAL, "it is empty");
+    assert_int_equal(unlink(sample_path("unfinished.db-journal")), 0);
+    assert_refused(path, -EUCLEAN, "truncated");
+}
+
 static void other_formats_are_refused(void **state)
 {
     const char *path = copy_of_tour("newer.db");
@@ -336,6 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_closed_recording_is_one_file),
         cmocka_unit_test(what_is_no_recording_is_refused),
+        cmocka_unit_test(a_file_that_was_not_finished_is_empty),
         cmocka_unit_test(other_formats_are_refused),
         cmocka_unit_test(changed_structures_are_refused),
         cmocka_unit_test(views_of_the_file_are_hidden),
