@@ -83,11 +83,10 @@ static int look(const struct xenstore *store, const char *name, uint32_t *domain
 {
     unsigned count = 0;
     char **ids = store->directory(store->handle, 0, "/local/domain", &count);
-    int matches = 0;
+    int matches = 0, error = errno ? errno : EIO;
 
     if (!ids)
-        return xrw_error_set(err, errno ? -errno : -EIO, "xenstore does not list domains: %s",
-                             strerror(errno));
+        return xrw_error_set(err, -error, "xenstore does not list domains: %s", strerror(error));
     for (unsigned i = 0; i < count; i++)
         if (is_called(store, ids[i], name)) {
             *domain = (uint32_t)strtoul(ids[i], NULL, 10);
