@@ -21,8 +21,7 @@ static void on_signal(int signal)
 
 static void catch_signals(void)
 {
-    /* Writes go on; waiting for an exit ends all the same, where it does not poll, with its tick.
-     */
+    /* Writes go on; waiting for an exit ends all the same: a poll at once, a read by its tick. */
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
     (void)sigaction(SIGINT, &action, NULL);

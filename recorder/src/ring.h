@@ -30,7 +30,8 @@ struct ring {
     size_t layout_count;
     const struct ring_layout *layout; /* NULL until the first request tells */
     uint32_t consumed, answered;      /* numbers of requests; they wrap */
-    _Alignas(8) uint8_t requests[RING_SLOTS][RING_REQUEST_MAX_BYTES]; /* copies, by number % them */
+    /* Copies of requests, by number % RING_SLOTS. */
+    _Alignas(8) uint8_t requests[RING_SLOTS][RING_REQUEST_MAX_BYTES];
 };
 
 /* Begin on an empty page that Xen has not used yet. */

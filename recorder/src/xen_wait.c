@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Waiting for events.  Where they come one after another, reading the event channels' device waits
- * by itself, and saves the call that would ask it first: to a paravirtual dom0 a call is as dear as
- * decoding an exit five times.  But a read knows of no time-out.  A thread that wakes now and then
+ * by itself, and saves the call that would ask it first: to a paravirtual dom0 that takes more than
+ * recording an exit.  But a read knows of no time-out.  A thread that wakes now and then
  * ends one that lasts, by an event of our own: a channel from us to us.
  */
 #include "xen.h"
@@ -130,8 +130,10 @@ int xen_wait_event(struct xen_wait *wait, unsigned timeout_ms)
         wait->steady = 0;
         return 0;
     }
+    if (port < 0)
+        return port;
     wait->steady++;
-    return port < 0 ? port : 1;
+    return 1;
 }
 
 void xen_wait_close(struct xen_wait *wait)

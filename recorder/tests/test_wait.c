@@ -48,13 +48,16 @@ static void see_events(struct xen_wait *wait, unsigned count)
 static void test_none_after_many(void **state)
 {
     struct xen_wait *wait = *state;
+    uint64_t reads;
 
     see_events(wait, EVENTS);
     assert_true(wait->ticks);
     assert_int_equal(xen_wait_event(wait, 1000), 0);
     assert_true(fake_xen.own_notifications > 0);
     /* And asks first again. */
+    reads = wait->reads;
     assert_int_equal(xen_wait_event(wait, 20), 0);
+    assert_int_equal(wait->reads, reads);
     see_events(wait, EVENTS);
     assert_int_equal(xen_wait_event(wait, 1000), 0);
 }
@@ -63,9 +66,12 @@ static void test_none_after_many(void **state)
 static void test_impatient(void **state)
 {
     struct xen_wait *wait = *state;
+    uint64_t reads;
 
     see_events(wait, EVENTS);
+    reads = wait->reads;
     assert_int_equal(xen_wait_event(wait, 0), 0);
+    assert_int_equal(wait->reads, reads);
 }
 
 /* Few events start no thread. */

@@ -42,17 +42,24 @@ static uint64_t said_bytes(const uint8_t *header)
     return (uint64_t)word(header, OFFSET_PAGES) * (page == 1 ? 65536 : page);
 }
 
-static uint64_t sibling_bytes(const char *path, const char *suffix)
+/* The name of a file beside it; to be freed. */
+static char *sibling(const char *path, const char *suffix)
 {
     size_t bytes = strlen(path) + strlen(suffix) + 1;
     char *name = malloc(bytes);
+
+    if (name)
+        (void)snprintf(name, bytes, "%s%s", path, suffix);
+    return name;
+}
+
+static uint64_t sibling_bytes(const char *path, const char *suffix)
+{
+    char *name = sibling(path, suffix);
     struct stat st;
     uint64_t size = 0;
 
-    if (!name)
-        return 0;
-    (void)snprintf(name, bytes, "%s%s", path, suffix);
-    if (!stat(name, &st))
+    if (name && !stat(name, &st))
         size = (uint64_t)st.st_size;
     free(name);
     return size;
@@ -63,15 +70,10 @@ static bool was_being_made(const char *path)
 {
     static const uint8_t magic[] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
     uint8_t header[JOURNAL_HEADER_BYTES];
-    size_t bytes = strlen(path) + sizeof "-journal";
-    char *name = malloc(bytes);
+    char *name = sibling(path, "-journal");
+    int fd = name ? open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW) : -1;
     ssize_t got;
-    int fd;
 
-    if (!name)
-        return false;
-    (void)snprintf(name, bytes, "%s-journal", path);
-    fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     free(name);
     if (fd < 0)
         return false;
